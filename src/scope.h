@@ -1,0 +1,18 @@
+/* scope.h - scope requests: which one holds what another asks for. */
+#ifndef CIVIC_SCOPE_H
+#define CIVIC_SCOPE_H
+
+#define CIVIC_SCOPE_DEFAULT "BASIC_SIGNUP"
+#define CIVIC_SCOPE_MAX 64
+
+/** 1 to CIVIC_SCOPE_MAX of A-Z, 0-9 and _: names that Civic may add later pass. @return 1 or 0 */
+int civic_scope_is_name(const char *scope);
+
+/**
+ * Does a session obtained with `held` open a location that asks for `wanted`?
+ * ANONYMOUS_LOGIN < BASIC_SIGNUP < PROOF_OF_IDENTITY; any other name covers itself alone.
+ * @return 1 or 0
+ */
+int civic_scope_covers(const char *held, const char *wanted);
+
+#endif
