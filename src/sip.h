@@ -1,0 +1,127 @@
+/* sip.h - the exchange of an authorization code for user data at Civic's SIP API.
+ *
+ * What must be judged before a call (the code itself), what is sent (request), and what comes
+ * back (status, answer, payload). Sources: Civic's documentation and the behaviour of its server
+ * SDK, npm civic-sip-api 1.2.1. Only civic_sip_exchange touches the network, through transport.h.
+ */
+#ifndef CIVIC_SIP_H
+#define CIVIC_SIP_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include "claims.h"
+#include "crypto.h"
+#include "jws.h"
+#include "reason.h"
+
+struct civic_transport;
+
+#define CIVIC_SIP_API "https://api.civic.com/sip"
+#define CIVIC_SIP_ENVIRONMENT "prod"
+/** The key that Civic's production service signs with (civic-sip-api 1.2.1). */
+#define CIVIC_SIP_PUBLIC_KEY                                                                  \
+    "049a45998638cfb3c4b211d72030d9ae8329a242db63bfb0076a54e7647370a8ac5708b57af6065805d5a6"  \
+    "be72332620932dbb35e8d318fce18e7c980a0eb26aa1"
+/** S3, where Civic puts large payloads. */
+#define CIVIC_SIP_PAYLOAD_HOST "*.amazonaws.com"
+#define CIVIC_CODE_MAX (16 * 1024) /* characters of an authorization code's token */
+
+/** One appId with what it takes to speak for it. Made at startup, never changed after. */
+typedef struct {
+    const char *app_id;
+    const char *api_url;                 /* without a slash at its end */
+    const char *environment;             /* path segment: prod, dev */
+    const civic_key_t *private_key;      /* signs our requests */
+    const unsigned char *secret;         /* CIVIC_SECRET_LEN bytes: the AES key */
+    const char *secret_hex;              /* the same as 32 characters: the HMAC key */
+    const civic_key_t *civic_key;        /* verifies what Civic signs */
+    const apr_array_header_t *payload_hosts; /* of const char *: names or *.suffix */
+    const char *ca_file;                 /* NULL: the system's */
+    const char *proxy;                   /* NULL: none, whatever the environment says */
+} civic_sip_application_t;
+
+/** What a POST to the API carries. */
+typedef struct {
+    const char *url;
+    const char *authorization; /* "Civic …", four parts */
+    const char *body;
+} civic_sip_request_t;
+
+/** The outer, unsigned part of the answer. */
+typedef struct {
+    const char *user_id;     /* 1 to 128 visible ASCII characters */
+    const char *token;       /* token two; NULL when it must be fetched from payload_url */
+    const char *payload_url; /* https, host allowed */
+} civic_sip_answer_t;
+
+/** What a login yields. */
+typedef struct {
+    const char *user_id;
+    civic_claims_t claims;
+} civic_sip_identity_t;
+
+/**
+ * Judge an authorization code without asking Civic: signature, issuer, application, times.
+ * Whether it was used before is the caller's to know.
+ *
+ * @param now  seconds since the epoch
+ * @param code set on success alone
+ * @return reason CIVIC_OK; CIVIC_TOKEN_FORMAT, _ALGORITHM, _SIGNATURE, _ISSUER, _AUDIENCE,
+ *         _EXPIRED, _EARLY; the detail lives in the pool
+ */
+civic_refusal_t civic_sip_check_code(civic_jws_t *code, const civic_sip_application_t *app,
+                                     const char *token, apr_size_t len, double now,
+                                     apr_pool_t *pool);
+
+/** Build the request for a code that was judged. @return 1, 0 when OpenSSL fails */
+int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_t *app,
+                      const char *token, double now, apr_pool_t *pool);
+
+/**
+ * What a status of the API means; the body's `message`, cut to its visible ASCII, becomes the
+ * detail.
+ * @return reason CIVIC_OK for 200
+ */
+civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t len,
+                                       apr_pool_t *pool);
+
+/** Take the body of a 200 apart. @return CIVIC_OK; CIVIC_ANSWER_FORMAT, _UNENCRYPTED, _USER_ID,
+ *  CIVIC_PAYLOAD_HOST */
+civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
+                                      const civic_sip_application_t *app, const char *body,
+                                      apr_size_t len, apr_pool_t *pool);
+
+/**
+ * Verify and decrypt token two.
+ * @return CIVIC_OK; CIVIC_ANSWER_SIGNATURE, CIVIC_ANSWER_FORMAT, CIVIC_ANSWER_DECRYPT
+ */
+civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
+                                       const civic_sip_application_t *app, const char *token,
+                                       apr_size_t len, double now, apr_pool_t *pool);
+
+/**
+ * The whole exchange, in at most `timeout` (payload fetch included).
+ *
+ * @param token a code that civic_sip_check_code accepted
+ * @param identity set on success alone, in the pool
+ */
+civic_refusal_t civic_sip_exchange(civic_sip_identity_t *identity,
+                                   const civic_sip_application_t *app,
+                                   struct civic_transport *transport, const char *token,
+                                   apr_interval_time_t timeout, apr_pool_t *pool);
+
+/** Does a host (name only) fit one of the patterns? "*.example.org" fits any name below it, never
+ *  example.org itself. @return 1 or 0 */
+int civic_sip_host_allowed(const char *host, const apr_array_header_t *patterns);
+
+/** 1 for localhost, *.localhost, 127.0.0.0/8 and ::1 (with or without brackets). */
+int civic_host_is_loopback(const char *host);
+
+/**
+ * Judge a URL of the configuration or of an answer: https with a host and no user part, or http
+ * to loopback.
+ * @return NULL, or what is wrong with it, fit for an operator
+ */
+const char *civic_url_check(const char *url, apr_pool_t *pool);
+
+#endif
