@@ -104,6 +104,8 @@ typedef enum {
       "Civic's answer could not be understood.")                                              \
     X(CIVIC_ANSWER_SIGNATURE, "answer-signature", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,   \
       "Civic's answer is not signed by Civic.")                                               \
+    X(CIVIC_ANSWER_EXPIRED, "answer-expired", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LOGIN,       \
+      "Civic's answer is too old, or this server's clock is off.")                            \
     X(CIVIC_ANSWER_UNENCRYPTED, "answer-unencrypted", 502, CIVIC_LOUD_ERROR,                  \
       CIVIC_RETRY_NEVER, "Civic's answer was not encrypted.")                                 \
     X(CIVIC_ANSWER_DECRYPT, "answer-decrypt", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,       \

@@ -93,7 +93,7 @@ civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
 
 /**
  * Verify and decrypt token two.
- * @return CIVIC_OK; CIVIC_ANSWER_SIGNATURE, CIVIC_ANSWER_FORMAT, CIVIC_ANSWER_DECRYPT
+ * @return CIVIC_OK; CIVIC_ANSWER_SIGNATURE, _FORMAT, _EXPIRED, _DECRYPT
  */
 civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
                                        const civic_sip_application_t *app, const char *token,
@@ -109,19 +109,5 @@ civic_refusal_t civic_sip_exchange(civic_sip_identity_t *identity,
                                    const civic_sip_application_t *app,
                                    struct civic_transport *transport, const char *token,
                                    apr_interval_time_t timeout, apr_pool_t *pool);
-
-/** Does a host (name only) fit one of the patterns? "*.example.org" fits any name below it, never
- *  example.org itself. @return 1 or 0 */
-int civic_sip_host_allowed(const char *host, const apr_array_header_t *patterns);
-
-/** 1 for localhost, *.localhost, 127.0.0.0/8 and ::1 (with or without brackets). */
-int civic_host_is_loopback(const char *host);
-
-/**
- * Judge a URL of the configuration or of an answer: https with a host and no user part, or http
- * to loopback.
- * @return NULL, or what is wrong with it, fit for an operator
- */
-const char *civic_url_check(const char *url, apr_pool_t *pool);
 
 #endif

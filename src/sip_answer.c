@@ -1,0 +1,201 @@
+/* sip_answer.c - what comes back from the SIP API: status, outer answer, payload. See sip.h. */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "json.h"
+#include "sip.h"
+#include "url.h"
+
+enum { IV_HEX = 32, USER_ID_MAX = 128, MESSAGE_MAX = 120 };
+
+static const civic_refusal_t accepted = {CIVIC_OK, NULL};
+
+static civic_refusal_t refuse(civic_reason reason, const char *detail)
+{
+    return (civic_refusal_t){reason, detail};
+}
+
+/* The service's own words for a log: one line of visible ASCII, cut. */
+static const char *message_of(const char *body, apr_size_t len, apr_pool_t *pool)
+{
+    json_t *answer = civic_json_parse(body, len, pool);
+    const char *message = answer ? civic_json_string(answer, "message") : NULL;
+    char *line;
+
+    if (!message) {
+        return "no message";
+    }
+    line = apr_pstrmemdup(pool, message, strnlen(message, MESSAGE_MAX));
+    for (char *p = line; *p; p++) {
+        if (!apr_isascii(*p) || !apr_isprint(*p) || *p == '"' || *p == '\\') {
+            *p = '?';
+        }
+    }
+    return line;
+}
+
+civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t len,
+                                       apr_pool_t *pool)
+{
+    static const struct {
+        int status;
+        civic_reason reason;
+        const char *hint;
+    } known[] = {
+        {400, CIVIC_UPSTREAM_BAD_REQUEST, ""},
+        {401, CIVIC_UPSTREAM_REFUSED,
+         ": check the private key, the secret, CivicEnvironment and this server's clock"},
+        {403, CIVIC_CODE_USED, ""},
+        {405, CIVIC_UPSTREAM_BAD_REQUEST, ": check CivicApiUrl"},
+        {404, CIVIC_UPSTREAM_BAD_REQUEST, ": check CivicApiUrl and CivicEnvironment"},
+        {429, CIVIC_UPSTREAM_THROTTLED, ""},
+        {504, CIVIC_UPSTREAM_TIMEOUT, ""},
+    };
+
+    if (status == 200) {
+        return accepted;
+    }
+    for (apr_size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].status == status) {
+            return refuse(known[i].reason,
+                          apr_psprintf(pool, "status %d, \"%s\"%s", status,
+                                       message_of(body, len, pool), known[i].hint));
+        }
+    }
+    return refuse(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool, "status %d, \"%s\"", status,
+                                                     message_of(body, len, pool)));
+}
+
+/* It becomes REMOTE_USER and part of log lines: visible ASCII, bounded, nothing to escape. */
+static int user_id_is_sane(const char *user_id)
+{
+    apr_size_t len = strlen(user_id);
+
+    if (len == 0 || len > USER_ID_MAX) {
+        return 0;
+    }
+    for (const char *p = user_id; *p; p++) {
+        if (!apr_isascii(*p) || !apr_isgraph(*p) || *p == '"' || *p == '\\') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Where a large payload lies: https at a host of the list. */
+static civic_refusal_t payload_url_judge(civic_sip_answer_t *answer, const char *url,
+                                         const civic_sip_application_t *app,
+                                         apr_pool_t *pool)
+{
+    const char *host = NULL;
+    const char *fault = civic_url_check(url, &host, pool);
+
+    if (fault) {
+        return refuse(CIVIC_PAYLOAD_HOST,
+                      apr_pstrcat(pool, "the payload's URL is unfit: ", fault, NULL));
+    }
+    if (!civic_host_is_allowed(host, app->payload_hosts)) {
+        return refuse(CIVIC_PAYLOAD_HOST, apr_psprintf(pool, "host %s is not in "
+                                                             "CivicPayloadHosts", host));
+    }
+    answer->payload_url = url;
+    return accepted;
+}
+
+civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
+                                      const civic_sip_application_t *app, const char *body,
+                                      apr_size_t len, apr_pool_t *pool)
+{
+    json_t *object = civic_json_parse(body, len, pool);
+    civic_sip_answer_t read = {0};
+    const char *data;
+
+    if (!json_is_object(object)) {
+        return refuse(CIVIC_ANSWER_FORMAT, "the answer is not a JSON object");
+    }
+    data = civic_json_string(object, "data");
+    if (!data) {
+        return refuse(CIVIC_ANSWER_FORMAT, "the answer has no data");
+    }
+    read.user_id = civic_json_string(object, "userId");
+    if (!read.user_id || !user_id_is_sane(read.user_id)) {
+        return refuse(CIVIC_ANSWER_USER_ID,
+                      read.user_id ? "the userId is not 1 to 128 visible ASCII characters"
+                                   : "the answer has no userId");
+    }
+    if (!json_is_true(json_object_get(object, "encrypted"))) {
+        return refuse(CIVIC_ANSWER_UNENCRYPTED, "encrypted is not true");
+    }
+    if (json_is_true(json_object_get(object, "processed"))) {
+        civic_refusal_t refusal = payload_url_judge(&read, data, app, pool);
+
+        if (refusal.reason != CIVIC_OK) {
+            return refusal;
+        }
+    }
+    else {
+        read.token = data;
+    }
+    *answer = read;
+    return accepted;
+}
+
+/* Both tokens come from one signer, but the blame lies elsewhere: with Civic's answer. */
+static civic_refusal_t token_two_judge(civic_jws_t *jws, const civic_sip_application_t *app,
+                                       const char *token, apr_size_t len, double now,
+                                       apr_pool_t *pool)
+{
+    civic_refusal_t refusal = civic_sip_check_code(jws, app, token, len, now, pool);
+
+    switch (refusal.reason) {
+    case CIVIC_OK:
+        return accepted;
+    case CIVIC_TOKEN_SIGNATURE:
+    case CIVIC_TOKEN_ALGORITHM:
+    case CIVIC_TOKEN_ISSUER:
+    case CIVIC_TOKEN_AUDIENCE:
+        refusal.reason = CIVIC_ANSWER_SIGNATURE;
+        break;
+    case CIVIC_TOKEN_EXPIRED:
+    case CIVIC_TOKEN_EARLY:
+        refusal.reason = CIVIC_ANSWER_EXPIRED;
+        break;
+    default:
+        refusal.reason = CIVIC_ANSWER_FORMAT;
+        break;
+    }
+    if (!refusal.detail) {
+        refusal.detail = "the payload's token";
+    }
+    return refusal;
+}
+
+civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
+                                       const civic_sip_application_t *app, const char *token,
+                                       apr_size_t len, double now, apr_pool_t *pool)
+{
+    civic_bytes_t iv, cipher, clear;
+    const char *data, *detail = NULL;
+    civic_refusal_t refusal;
+    civic_reason reason;
+    civic_jws_t jws;
+
+    refusal = token_two_judge(&jws, app, token, len, now, pool);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    data = civic_json_string(jws.payload, "data");
+    if (!data) {
+        return refuse(CIVIC_ANSWER_FORMAT, "the payload's token has no data");
+    }
+    if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool)
+        || !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool)
+        || !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
+                                     pool)) {
+        return refuse(CIVIC_ANSWER_DECRYPT, "is the secret that of this application?");
+    }
+    reason = civic_claims_parse(claims, (const char *)clear.data, clear.len, &detail, pool);
+    return refuse(reason, detail);
+}

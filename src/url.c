@@ -1,0 +1,122 @@
+/* url.c - see url.h. */
+#include "url.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <curl/curl.h>
+#include <string.h>
+
+int civic_host_is_loopback(const char *host)
+{
+    apr_size_t len = strlen(host);
+
+    if (!strcasecmp(host, "localhost") || !strcmp(host, "::1") || !strcmp(host, "[::1]")) {
+        return 1;
+    }
+    if (len > 10 && !strcasecmp(host + len - 10, ".localhost")) {
+        return 1;
+    }
+    /* Four numbers, nothing else: 127.evil.example is a name like any other. */
+    if (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == len) {
+        int dots = 0;
+
+        for (const char *p = host; *p; p++) {
+            dots += *p == '.';
+        }
+        return dots == 3;
+    }
+    return 0;
+}
+
+int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns)
+{
+    apr_size_t len = strlen(host);
+
+    for (int i = 0; i < patterns->nelts; i++) {
+        const char *pattern = APR_ARRAY_IDX(patterns, i, const char *);
+
+        if (!strncmp(pattern, "*.", 2)) {
+            apr_size_t tail = strlen(pattern + 1);
+
+            if (len > tail && !strcasecmp(host + len - tail, pattern + 1)) {
+                return 1;
+            }
+        }
+        else if (!strcasecmp(host, pattern)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A part of a URL, in the pool; NULL when it has none. */
+static const char *url_part(CURLU *url, CURLUPart part, unsigned int flags, apr_pool_t *pool)
+{
+    char *text = NULL;
+    const char *copy;
+
+    if (curl_url_get(url, part, &text, flags) != CURLUE_OK) {
+        return NULL;
+    }
+    copy = apr_pstrdup(pool, text);
+    curl_free(text);
+    return copy;
+}
+
+static CURLU *url_parse(const char *text)
+{
+    CURLU *url = curl_url();
+
+    if (url && curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) != CURLUE_OK) {
+        curl_url_cleanup(url);
+        return NULL;
+    }
+    return url;
+}
+
+const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool)
+{
+    int is_http = !strncasecmp(url, "http://", 7);
+    const char *name;
+    CURLU *parsed;
+
+    if (!is_http && strncasecmp(url, "https://", 8)) {
+        return "it must start with https://";
+    }
+    for (const char *p = url; *p; p++) {
+        if (!apr_isgraph(*p)) {
+            return "it has a character that no URL may have";
+        }
+    }
+    parsed = url_parse(url);
+    if (!parsed) {
+        return "it is not a URL of the form https://host[:port]/path (a user is not allowed)";
+    }
+    name = url_part(parsed, CURLUPART_HOST, 0, pool);
+    curl_url_cleanup(parsed);
+    if (!name || !*name) {
+        return "it has no host";
+    }
+    if (is_http && !civic_host_is_loopback(name)) {
+        return "plain http is allowed to loopback (localhost) only: use https";
+    }
+    if (host) {
+        *host = name;
+    }
+    return NULL;
+}
+
+const char *civic_url_origin(const char *url, apr_pool_t *pool)
+{
+    CURLU *parsed = url_parse(url);
+    const char *scheme, *host, *port;
+
+    if (!parsed) {
+        return NULL;
+    }
+    scheme = url_part(parsed, CURLUPART_SCHEME, 0, pool);
+    host = url_part(parsed, CURLUPART_HOST, 0, pool);
+    port = url_part(parsed, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, pool);
+    curl_url_cleanup(parsed);
+    return apr_pstrcat(pool, scheme, "://", host, port ? ":" : NULL, port, NULL);
+}
