@@ -1,7 +1,7 @@
 /* claims.h - user data as Civic answers it: a list of labelled values.
  *
- * Only an item that is valid and owned is a claim in the sense of the documentation; the others
- * are kept, so that the person can see them, and never count.
+ * Only an item that is valid and owned is a claim in the sense of the documentation; the
+ * others are kept, so that the person can see them, and never count.
  */
 #ifndef CIVIC_CLAIMS_H
 #define CIVIC_CLAIMS_H
@@ -9,11 +9,11 @@
 #include <apr_pools.h>
 #include "reason.h"
 
-#define CIVIC_CLAIMS_MAX 256              /* items */
-#define CIVIC_LABEL_MAX 256               /* bytes, visible ASCII */
-#define CIVIC_VALUE_MAX (4 * 1024 * 1024) /* bytes, UTF-8 */
+#define CIVIC_CLAIMS_MAX 256               /* items */
+#define CIVIC_LABEL_MAX  256               /* bytes, visible ASCII */
+#define CIVIC_VALUE_MAX  (4 * 1024 * 1024) /* bytes, UTF-8 */
 
-#define CIVIC_LABEL_IMAGE "documents.genericId.image"
+#define CIVIC_LABEL_IMAGE     "documents.genericId.image"
 #define CIVIC_LABEL_IMAGE_MD5 "documents.genericId.image_md5"
 
 enum { CIVIC_CLAIM_VALID = 1, CIVIC_CLAIM_OWNED = 2, CIVIC_CLAIM_VERIFIED = 3 };
@@ -54,8 +54,8 @@ int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool);
 /** The environment's form of a label: upper case, every other character `_`, in the pool. */
 char *civic_label_fold(const char *label, apr_pool_t *pool);
 
-/** 1 when the value has a control character (C0, DEL, C1) or is not UTF-8; such a value is never
- *  passed on to an application. */
+/** 1 when the value has a control character (C0, DEL, C1) or is not UTF-8; such a value is
+ * never passed on to an application. */
 int civic_value_is_unsafe(const char *value);
 
 #endif

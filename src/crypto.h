@@ -8,10 +8,10 @@
 
 #include <apr_pools.h>
 
-#define CIVIC_SHA256_LEN 32
-#define CIVIC_SECRET_LEN 16      /* an application secret, decoded: an AES-128 key */
-#define CIVIC_SIGNATURE_LEN 64   /* ES256: r||s, RFC 7518 section 3.4 */
-#define CIVIC_SEAL_KEY_LEN 32    /* AES-256-GCM */
+#define CIVIC_SHA256_LEN    32
+#define CIVIC_SECRET_LEN    16        /* an application secret, decoded: an AES-128 key */
+#define CIVIC_SIGNATURE_LEN 64        /* ES256: r||s, RFC 7518 section 3.4 */
+#define CIVIC_SEAL_KEY_LEN  32        /* AES-256-GCM */
 #define CIVIC_SEAL_OVERHEAD (12 + 16) /* nonce before, tag after */
 
 typedef struct civic_key civic_key_t; /* a P-256 key, private or public */
@@ -91,8 +91,8 @@ int civic_aes128_cbc_encrypt(civic_bytes_t *cipher, const unsigned char key[16],
 int civic_seal(civic_bytes_t *sealed, const unsigned char key[CIVIC_SEAL_KEY_LEN],
                const char *purpose, const void *data, apr_size_t len, apr_pool_t *pool);
 
-/** @return 1 with `clear` set (NUL-terminated, in the pool); 0 when it was not sealed with this
- *  key for this purpose */
+/** @return 1 with `clear` set (NUL-terminated, in the pool); 0 when it was not sealed with
+ * this key for this purpose */
 int civic_open(civic_bytes_t *clear, const unsigned char key[CIVIC_SEAL_KEY_LEN],
                const char *purpose, const void *data, apr_size_t len, apr_pool_t *pool);
 

@@ -8,14 +8,15 @@
 #include <apr_pools.h>
 #include "crypto.h"
 
-/** Base64url without padding (RFC 7515 section 2): the canonical form only, so exactly one text
- *  per value. @return 1 with `out` in the pool, 0 when the text is not that */
+/** Base64url without padding (RFC 7515 section 2): the canonical form only, so exactly one
+ * text per value. @return 1 with `out` in the pool, 0 when the text is not that */
 int civic_base64url_decode(civic_bytes_t *out, const char *text, apr_size_t len,
                            apr_pool_t *pool);
 
-/** Standard padded base64; white space and line breaks are ignored, all else that is not base64
- *  is refused. @return 1 with `out` in the pool, 0 when the text is not that */
-int civic_base64_decode(civic_bytes_t *out, const char *text, apr_size_t len, apr_pool_t *pool);
+/** Standard padded base64; white space and line breaks are ignored, all else that is not
+ * base64 is refused. @return 1 with `out` in the pool, 0 when the text is not that */
+int civic_base64_decode(civic_bytes_t *out, const char *text, apr_size_t len,
+                        apr_pool_t *pool);
 
 /** NUL-terminated base64url without padding, in the pool. */
 char *civic_base64url_encode(const void *data, apr_size_t len, apr_pool_t *pool);
@@ -23,7 +24,8 @@ char *civic_base64url_encode(const void *data, apr_size_t len, apr_pool_t *pool)
 /** NUL-terminated standard padded base64, in the pool. */
 char *civic_base64_encode(const void *data, apr_size_t len, apr_pool_t *pool);
 
-/** An even number of hex digits of either case. @return 1 with `out` in the pool, 0 otherwise */
+/** An even number of hex digits of either case. @return 1 with `out` in the pool, 0 otherwise
+ */
 int civic_hex_decode(civic_bytes_t *out, const char *text, apr_size_t len, apr_pool_t *pool);
 
 /** NUL-terminated lower-case hex, in the pool. */

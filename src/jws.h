@@ -20,11 +20,11 @@
 
 /** A token taken apart. Everything lives in the pool, nothing points into the input. */
 typedef struct {
-    json_t *payload;            /* the JSON object; freed with the pool */
-    const char *jti;            /* 1 to 256 visible ASCII characters, never NULL */
-    const char *issuer;         /* never NULL */
-    const char *subject;        /* never NULL */
-    const json_t *audience;     /* a string or a list, never NULL */
+    json_t *payload;              /* the JSON object; freed with the pool */
+    const char *jti;              /* 1 to 256 visible ASCII characters, never NULL */
+    const char *issuer;           /* never NULL */
+    const char *subject;          /* never NULL */
+    const json_t *audience;       /* a string or a list, never NULL */
     double issued_at, expires_at; /* seconds since the epoch, fractions allowed, finite */
 } civic_jws_t;
 

@@ -41,7 +41,8 @@ typedef enum {
     X(CIVIC_RETURN_PATH, "return-path", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,              \
       "This address cannot be returned to after a login.")                                    \
     X(CIVIC_REMOTE_USER_MISSING, "remote-user-missing", 403, CIVIC_LOUD_WARN,                 \
-      CIVIC_RETRY_LOGIN, "Your login does not hold the verified fact that this site goes by.")\
+      CIVIC_RETRY_LOGIN,                                                                      \
+      "Your login does not hold the verified fact that this site goes by.")                   \
     /* what the page posts back */                                                            \
     X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                        \
       "This address is used by the login page and cannot be opened by itself.")               \
@@ -117,10 +118,10 @@ typedef enum {
     /* this server */                                                                         \
     X(CIVIC_STORE_FULL, "store-full", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,               \
       "There is no room for your session.")                                                   \
-    X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR,                    \
-      CIVIC_RETRY_NEVER, "What Civic says about you does not fit into a session.")            \
-    X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR,                    \
-      CIVIC_RETRY_LATER, "Sessions cannot be read at this moment.")                           \
+    X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER, \
+      "What Civic says about you does not fit into a session.")                               \
+    X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER, \
+      "Sessions cannot be read at this moment.")                                              \
     X(CIVIC_NOT_CONFIGURED, "not-configured", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,       \
       "The login of this page is not set up.")                                                \
     X(CIVIC_INTERNAL, "internal", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,                   \
@@ -142,7 +143,8 @@ typedef struct {
     const char *words; /* one or two sentences for the person */
 } civic_reason_info_t;
 
-/** What is known of a reason. CIVIC_OK and values out of range give the row of CIVIC_INTERNAL. */
+/** What is known of a reason. CIVIC_OK and values out of range give the row of CIVIC_INTERNAL.
+ */
 const civic_reason_info_t *civic_reason_info(civic_reason reason);
 
 /** A refusal with what the log may say of it; the detail never holds a secret or a claim. */

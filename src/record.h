@@ -3,8 +3,8 @@
  *   version(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
  *   claim: flags(1) | label | value            text: length(4) | bytes      little endian
  *
- * Times that change while a session lives (last use) are the store's, not the record's, so that
- * a record is written once.
+ * Times that change while a session lives (last use) are the store's, not the record's, so
+ * that a record is written once.
  */
 #ifndef CIVIC_RECORD_H
 #define CIVIC_RECORD_H
@@ -14,21 +14,21 @@
 #include "claims.h"
 #include "crypto.h"
 
-#define CIVIC_REALM_LEN 16
+#define CIVIC_REALM_LEN  16
 #define CIVIC_RECORD_MAX (1024 * 1024) /* bytes */
 
 /** What a login is. In the pool of whoever made or decoded it. */
 typedef struct {
     unsigned char realm[CIVIC_REALM_LEN]; /* which sites may use it (session.h) */
     const char *application;
-    const char *scope;   /* the scope request that was approved */
+    const char *scope; /* the scope request that was approved */
     const char *user_id;
-    apr_time_t created;  /* microseconds since the epoch */
+    apr_time_t created; /* microseconds since the epoch */
     civic_claims_t claims;
 } civic_record_t;
 
-/** @return 1 with `bytes` in the pool; 0 when it would be over CIVIC_RECORD_MAX (`bytes->len` then
- *  says how many it needs, `data` is NULL) */
+/** @return 1 with `bytes` in the pool; 0 when it would be over CIVIC_RECORD_MAX (`bytes->len`
+ * then says how many it needs, `data` is NULL) */
 int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_pool_t *pool);
 
 /** Every length is checked against what is left; a record of another version is none.

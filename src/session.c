@@ -40,9 +40,9 @@ static int user_digest(unsigned char user[CIVIC_STORE_USER_LEN], const civic_rec
                        apr_pool_t *pool)
 {
     unsigned char digest[CIVIC_SHA256_LEN];
-    const char *text = apr_pstrcat(
-        pool, civic_hex_encode(record->realm, sizeof(record->realm), pool), " ",
-        record->application, " ", record->user_id, NULL);
+    const char *text =
+        apr_pstrcat(pool, civic_hex_encode(record->realm, sizeof(record->realm), pool), " ",
+                    record->application, " ", record->user_id, NULL);
 
     if (!civic_sha256(digest, text, strlen(text))) {
         return 0;
@@ -72,8 +72,10 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
         return refuse(CIVIC_STORE_FULL, "raise the size in CivicSessionStore");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
-                      apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT
-                                         " bytes: raise the size in CivicSessionStore", len));
+                      apr_psprintf(pool,
+                                   "it needs %" APR_SIZE_T_FMT
+                                   " bytes: raise the size in CivicSessionStore",
+                                   len));
     default:
         return refuse(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
     }
@@ -99,8 +101,8 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
     }
     refusal = judge_put(store->ops->put(store, key, user, &bytes, &times), bytes.len, pool);
     if (refusal.reason == CIVIC_OK) {
-        refusal = judge_put(store->ops->get(store, key, now, &again, &times, pool), bytes.len,
-                            pool);
+        refusal =
+            judge_put(store->ops->get(store, key, now, &again, &times, pool), bytes.len, pool);
     }
     if (refusal.reason == CIVIC_OK) {
         *id = fresh;
@@ -129,9 +131,9 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     default:
         return CIVIC_STORE_UNAVAILABLE;
     }
-    if (!civic_record_decode(&found.record, bytes.data, bytes.len, pool)
-        || !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN)
-        || strcmp(found.record.application, application)) {
+    if (!civic_record_decode(&found.record, bytes.data, bytes.len, pool) ||
+        !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN) ||
+        strcmp(found.record.application, application)) {
         return CIVIC_LOGIN_REQUIRED;
     }
     *session = found;
@@ -152,8 +154,9 @@ void civic_session_use(civic_session_t *session, civic_store_t *store,
 
 civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store)
 {
-    return store->ops->remove(store, session->key) == CIVIC_STORE_DOWN ? CIVIC_STORE_UNAVAILABLE
-                                                                       : CIVIC_OK;
+    return store->ops->remove(store, session->key) == CIVIC_STORE_DOWN
+               ? CIVIC_STORE_UNAVAILABLE
+               : CIVIC_OK;
 }
 
 civic_reason civic_session_end_user(const civic_session_t *session, civic_store_t *store,

@@ -1,8 +1,9 @@
 /* session.h - a login that lasts: created, found, used, ended.
  *
- * The cookie holds 32 random bytes, base64url, and nothing else; the store's key is their SHA-256.
- * A session belongs to one application in one realm: the cookie's Domain where CivicCookie names
- * one, else the site's own name. So a cookie carried to another site opens nothing there.
+ * The cookie holds 32 random bytes, base64url, and nothing else; the store's key is their
+ * SHA-256. A session belongs to one application in one realm: the cookie's Domain where
+ * CivicCookie names one, else the site's own name. So a cookie carried to another site opens
+ * nothing there.
  */
 #ifndef CIVIC_SESSION_H
 #define CIVIC_SESSION_H
@@ -39,8 +40,8 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
 /**
  * Find the session of a cookie. Length and alphabet of the id are judged before anything else.
  *
- * @return CIVIC_OK with `session` set; CIVIC_LOGIN_REQUIRED when there is none for this realm and
- *         application; CIVIC_STORE_UNAVAILABLE
+ * @return CIVIC_OK with `session` set; CIVIC_LOGIN_REQUIRED when there is none for this realm
+ * and application; CIVIC_STORE_UNAVAILABLE
  */
 civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, const char *id,
                                 const unsigned char realm[CIVIC_REALM_LEN],

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "transport.h"
 
-#define ISSUER "civic-sip-hosted-service"
+#define ISSUER   "civic-sip-hosted-service"
 #define API_PATH "scopeRequest/authCode"
 enum { REQUEST_TOKEN_LIFE = 180 };
 
@@ -79,16 +79,15 @@ static const char *request_token(const civic_sip_application_t *app, double now,
 int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_t *app,
                       const char *token, double now, apr_pool_t *pool)
 {
-    json_t *body = civic_json_own(json_pack("{s:b, s:s}", "allowS3UploadedPayload", 1,
-                                            "authToken", token), pool);
+    json_t *body = civic_json_own(
+        json_pack("{s:b, s:s}", "allowS3UploadedPayload", 1, "authToken", token), pool);
     const char *text = body ? civic_json_text(body, pool) : NULL;
     const char *signed_token = text ? request_token(app, now, pool) : NULL;
     unsigned char mac[CIVIC_SHA256_LEN];
 
     /* The HMAC's key is the secret's text, not its bytes. */
-    if (!signed_token
-        || !civic_hmac_sha256(mac, app->secret_hex, strlen(app->secret_hex), text,
-                              strlen(text))) {
+    if (!signed_token || !civic_hmac_sha256(mac, app->secret_hex, strlen(app->secret_hex),
+                                            text, strlen(text))) {
         return 0;
     }
     request->url = apr_pstrcat(pool, app->api_url, "/", app->environment, "/" API_PATH, NULL);
@@ -111,13 +110,14 @@ static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
     civic_refusal_t refusal = civic_transport_send(payload, transport, &get, pool);
 
     if (refusal.reason == CIVIC_OK && payload->status != 200) {
-        refusal = refuse(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool, "the payload's storage "
-                                                                  "answered with status %d",
+        refusal = refuse(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool,
+                                                            "the payload's storage "
+                                                            "answered with status %d",
                                                             payload->status));
     }
     /* Storage bodies may end in a line break. */
-    while (refusal.reason == CIVIC_OK && payload->len > 0
-           && strchr(" \r\n", payload->body[payload->len - 1])) {
+    while (refusal.reason == CIVIC_OK && payload->len > 0 &&
+           strchr(" \r\n", payload->body[payload->len - 1])) {
         payload->len--;
     }
     return refusal;
@@ -148,8 +148,8 @@ static civic_refusal_t answer_open(civic_sip_identity_t *identity,
         payload.body = (char *)answer.token;
         payload.len = strlen(answer.token);
     }
-    refusal = civic_sip_open_payload(&claims, app, payload.body, payload.len, seconds_now(),
-                                     pool);
+    refusal =
+        civic_sip_open_payload(&claims, app, payload.body, payload.len, seconds_now(), pool);
     if (refusal.reason == CIVIC_OK) {
         identity->user_id = answer.user_id;
         identity->claims = claims;

@@ -1,8 +1,9 @@
 /* sip.h - the exchange of an authorization code for user data at Civic's SIP API.
  *
  * What must be judged before a call (the code itself), what is sent (request), and what comes
- * back (status, answer, payload). Sources: Civic's documentation and the behaviour of its server
- * SDK, npm civic-sip-api 1.2.1. Only civic_sip_exchange touches the network, through transport.h.
+ * back (status, answer, payload). Sources: Civic's documentation and the behaviour of its
+ * server SDK, npm civic-sip-api 1.2.1. Only civic_sip_exchange touches the network, through
+ * transport.h.
  */
 #ifndef CIVIC_SIP_H
 #define CIVIC_SIP_H
@@ -16,7 +17,7 @@
 
 struct civic_transport;
 
-#define CIVIC_SIP_API "https://api.civic.com/sip"
+#define CIVIC_SIP_API         "https://api.civic.com/sip"
 #define CIVIC_SIP_ENVIRONMENT "prod"
 /** The key that Civic's production service signs with (civic-sip-api 1.2.1). */
 #define CIVIC_SIP_PUBLIC_KEY                                                                  \
@@ -24,20 +25,20 @@ struct civic_transport;
     "be72332620932dbb35e8d318fce18e7c980a0eb26aa1"
 /** S3, where Civic puts large payloads. */
 #define CIVIC_SIP_PAYLOAD_HOST "*.amazonaws.com"
-#define CIVIC_CODE_MAX (16 * 1024) /* characters of an authorization code's token */
+#define CIVIC_CODE_MAX         (16 * 1024) /* characters of an authorization code's token */
 
 /** One appId with what it takes to speak for it. Made at startup, never changed after. */
 typedef struct {
     const char *app_id;
-    const char *api_url;                 /* without a slash at its end */
-    const char *environment;             /* path segment: prod, dev */
-    const civic_key_t *private_key;      /* signs our requests */
-    const unsigned char *secret;         /* CIVIC_SECRET_LEN bytes: the AES key */
-    const char *secret_hex;              /* the same as 32 characters: the HMAC key */
-    const civic_key_t *civic_key;        /* verifies what Civic signs */
+    const char *api_url;                     /* without a slash at its end */
+    const char *environment;                 /* path segment: prod, dev */
+    const civic_key_t *private_key;          /* signs our requests */
+    const unsigned char *secret;             /* CIVIC_SECRET_LEN bytes: the AES key */
+    const char *secret_hex;                  /* the same as 32 characters: the HMAC key */
+    const civic_key_t *civic_key;            /* verifies what Civic signs */
     const apr_array_header_t *payload_hosts; /* of const char *: names or *.suffix */
-    const char *ca_file;                 /* NULL: the system's */
-    const char *proxy;                   /* NULL: none, whatever the environment says */
+    const char *ca_file;                     /* NULL: the system's */
+    const char *proxy;                       /* NULL: none, whatever the environment says */
 } civic_sip_application_t;
 
 /** What a POST to the API carries. */
@@ -85,8 +86,8 @@ int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_
 civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t len,
                                        apr_pool_t *pool);
 
-/** Take the body of a 200 apart. @return CIVIC_OK; CIVIC_ANSWER_FORMAT, _UNENCRYPTED, _USER_ID,
- *  CIVIC_PAYLOAD_HOST */
+/** Take the body of a 200 apart. @return CIVIC_OK; CIVIC_ANSWER_FORMAT, _UNENCRYPTED,
+ * _USER_ID, CIVIC_PAYLOAD_HOST */
 civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
                                       const civic_sip_application_t *app, const char *body,
                                       apr_size_t len, apr_pool_t *pool);

@@ -1,4 +1,5 @@
-/* sip_answer.c - what comes back from the SIP API: status, outer answer, payload. See sip.h. */
+/* sip_answer.c - what comes back from the SIP API: status, outer answer, payload. See sip.h.
+ */
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -86,8 +87,7 @@ static int user_id_is_sane(const char *user_id)
 
 /* Where a large payload lies: https at a host of the list. */
 static civic_refusal_t payload_url_judge(civic_sip_answer_t *answer, const char *url,
-                                         const civic_sip_application_t *app,
-                                         apr_pool_t *pool)
+                                         const civic_sip_application_t *app, apr_pool_t *pool)
 {
     const char *host = NULL;
     const char *fault = civic_url_check(url, &host, pool);
@@ -97,8 +97,10 @@ static civic_refusal_t payload_url_judge(civic_sip_answer_t *answer, const char 
                       apr_pstrcat(pool, "the payload's URL is unfit: ", fault, NULL));
     }
     if (!civic_host_is_allowed(host, app->payload_hosts)) {
-        return refuse(CIVIC_PAYLOAD_HOST, apr_psprintf(pool, "host %s is not in "
-                                                             "CivicPayloadHosts", host));
+        return refuse(CIVIC_PAYLOAD_HOST, apr_psprintf(pool,
+                                                       "host %s is not in "
+                                                       "CivicPayloadHosts",
+                                                       host));
     }
     answer->payload_url = url;
     return accepted;
@@ -190,10 +192,10 @@ civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
     if (!data) {
         return refuse(CIVIC_ANSWER_FORMAT, "the payload's token has no data");
     }
-    if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool)
-        || !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool)
-        || !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
-                                     pool)) {
+    if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool) ||
+        !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool) ||
+        !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
+                                  pool)) {
         return refuse(CIVIC_ANSWER_DECRYPT, "is the secret that of this application?");
     }
     reason = civic_claims_parse(claims, (const char *)clear.data, clear.len, &detail, pool);

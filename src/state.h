@@ -1,4 +1,5 @@
-/* state.h - what the login page carries (the state) and what its browser keeps (the login cookie).
+/* state.h - what the login page carries (the state) and what its browser keeps (the login
+ * cookie).
  *
  * Both are sealed (AES-256-GCM, random nonce), so the server remembers nothing of visitors who
  * never log in. The state is bound to the login cookie, so a page works only in the browser it
@@ -12,9 +13,11 @@
 #include "crypto.h"
 #include "reason.h"
 
-#define CIVIC_STATE_LIFE apr_time_from_sec(30 * 60) /* a login page may stay open that long */
-#define CIVIC_STATE_MAX 16384                       /* characters */
-#define CIVIC_BROWSER_ID_LEN 16
+#define CIVIC_STATE_LIFE                                                                      \
+    apr_time_from_sec(30 * 60)       /* a login page may stay open that long                  \
+                                      */
+#define CIVIC_STATE_MAX        16384 /* characters */
+#define CIVIC_BROWSER_ID_LEN   16
 #define CIVIC_LOGIN_COOKIE_LEN 91 /* characters, always */
 
 /** The key that seals, and while a key is rolled over the one before, which opens only. */
@@ -47,7 +50,8 @@ int civic_browser_new(civic_browser_t *browser);
 const char *civic_browser_seal(const civic_browser_t *browser, const civic_seal_keys_t *keys,
                                apr_pool_t *pool);
 
-/** Length and alphabet are checked before anything else. @return 1, or 0 when it is not ours */
+/** Length and alphabet are checked before anything else. @return 1, or 0 when it is not ours
+ */
 int civic_browser_open(civic_browser_t *browser, const char *text,
                        const civic_seal_keys_t *keys, apr_pool_t *pool);
 
@@ -69,8 +73,8 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
 /**
  * Judge an opened state.
  * @param browser what the login cookie held, NULL when there was none
- * @return CIVIC_OK; CIVIC_STATE_FOREIGN; CIVIC_STATE_EXPIRED (also for one from the future beyond
- *         the tolerance of jws.h: the clock was stepped)
+ * @return CIVIC_OK; CIVIC_STATE_FOREIGN; CIVIC_STATE_EXPIRED (also for one from the future
+ * beyond the tolerance of jws.h: the clock was stepped)
  */
 civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t *browser,
                                apr_time_t now);

@@ -1,16 +1,16 @@
 /* store.h - where sessions live: the interface of every store.
  *
- * A session is a record (record.h: bytes, opaque here) under a key of 32 bytes, the SHA-256 of the
- * cookie, so that a leaked store opens nothing. States of a key:
+ * A session is a record (record.h: bytes, opaque here) under a key of 32 bytes, the SHA-256 of
+ * the cookie, so that a leaked store opens nothing. States of a key:
  *
  *     missing --put--> stored --remove, remove_user, expiry, eviction--> missing
  *
  * A record is written once and never changed; only its last use moves (touch). A store also
- * remembers, apart from the sessions, which one-time tokens were seen (once): visitors who never
- * log in can fill neither.
+ * remembers, apart from the sessions, which one-time tokens were seen (once): visitors who
+ * never log in can fill neither.
  *
- * Made in the parent before the fork, used by all children and threads at once. Results are never
- * half set: `record` and the like are written on CIVIC_STORE_OK alone.
+ * Made in the parent before the fork, used by all children and threads at once. Results are
+ * never half set: `record` and the like are written on CIVIC_STORE_OK alone.
  */
 #ifndef CIVIC_STORE_H
 #define CIVIC_STORE_H
@@ -19,7 +19,7 @@
 #include <apr_time.h>
 #include "crypto.h"
 
-#define CIVIC_STORE_KEY_LEN 32
+#define CIVIC_STORE_KEY_LEN  32
 #define CIVIC_STORE_USER_LEN 16 /* which user, for remove_user: a digest, see session.h */
 
 typedef enum {
@@ -37,9 +37,9 @@ typedef struct {
 } civic_store_times_t;
 
 typedef struct {
-    apr_size_t sessions;   /* stored now, expired ones that were not reclaimed yet included */
+    apr_size_t sessions; /* stored now, expired ones that were not reclaimed yet included */
     apr_size_t bytes_used, bytes_total;
-    apr_uint64_t evicted;  /* live sessions that had to go for new ones, since the start */
+    apr_uint64_t evicted; /* live sessions that had to go for new ones, since the start */
 } civic_store_stats_t;
 
 typedef struct civic_store civic_store_t;
@@ -59,7 +59,8 @@ typedef struct {
                               apr_pool_t *pool);
 
     /** Note a use at `now`. OK, MISSING, DOWN. */
-    civic_store_result (*touch)(civic_store_t *store, const unsigned char *key, apr_time_t now);
+    civic_store_result (*touch)(civic_store_t *store, const unsigned char *key,
+                                apr_time_t now);
 
     /** OK, MISSING, DOWN. */
     civic_store_result (*remove)(civic_store_t *store, const unsigned char *key);
@@ -83,7 +84,7 @@ struct civic_store {
 
 /* ---- store_shm: shared memory of this machine ----------------------------------------- */
 
-#define CIVIC_STORE_SHM_MIN (256 * 1024)       /* bytes */
+#define CIVIC_STORE_SHM_MIN     (256 * 1024) /* bytes */
 #define CIVIC_STORE_SHM_DEFAULT (32 * 1024 * 1024)
 
 /**
@@ -94,7 +95,8 @@ struct civic_store {
  */
 int civic_store_shm_format(void *segment, apr_size_t size);
 
-/** Use a segment that was formatted. @return in the pool; NULL when its layout is another one */
+/** Use a segment that was formatted. @return in the pool; NULL when its layout is another one
+ */
 civic_store_t *civic_store_shm_open(void *segment, apr_size_t size, apr_pool_t *pool);
 
 /** Walk the whole structure. @return NULL, or what is broken (for tests, and after a crash) */

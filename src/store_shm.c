@@ -7,9 +7,10 @@
  *   block, first of a session: entry_t (key, times, links) | record ...
  *   block, further ones:       next(4) | record ...
  *
- * A bucket heads a chain of sessions (entry_t.chain); blocks of one session are linked by `next`;
- * free blocks too. All sessions are in one list by last use, oldest first. Links are block numbers
- * plus one, 0 is none: no pointers, so that each process may map the segment where it likes.
+ * A bucket heads a chain of sessions (entry_t.chain); blocks of one session are linked by
+ * `next`; free blocks too. All sessions are in one list by last use, oldest first. Links are
+ * block numbers plus one, 0 is none: no pointers, so that each process may map the segment
+ * where it likes.
  *
  * One robust lock guards everything. Whoever gets it after a process died with it walks the
  * structure, and starts empty when it is not whole.
@@ -111,7 +112,8 @@ static void make_empty(shm_t *shm)
     h->sessions = 0;
 }
 
-/* ---- the walk ----------------------------------------------------------------------------- */
+/* ---- the walk -----------------------------------------------------------------------------
+ */
 
 /* Blocks of one session: as many as its length needs, none out of range. 0 when not so. */
 static apr_uint32_t walk_blocks(const shm_t *shm, link_t link)
@@ -193,7 +195,8 @@ static const char *walk(const shm_t *shm)
     return fault;
 }
 
-/* ---- the lock ----------------------------------------------------------------------------- */
+/* ---- the lock -----------------------------------------------------------------------------
+ */
 
 static int lock(const shm_t *shm)
 {
@@ -224,14 +227,15 @@ static int lock_make(pthread_mutex_t *mutex)
     if (pthread_mutexattr_init(&attr)) {
         return 0;
     }
-    ok = !pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED)
-         && !pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST)
-         && !pthread_mutex_init(mutex, &attr);
+    ok = !pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) &&
+         !pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) &&
+         !pthread_mutex_init(mutex, &attr);
     pthread_mutexattr_destroy(&attr);
     return ok;
 }
 
-/* ---- sessions, all under the lock ---------------------------------------------------------- */
+/* ---- sessions, all under the lock ----------------------------------------------------------
+ */
 
 static link_t find(const shm_t *shm, const unsigned char *key)
 {
@@ -287,8 +291,9 @@ static void drop(shm_t *shm, link_t link)
 
 static apr_uint32_t blocks_for(apr_size_t len)
 {
-    return len <= FIRST_ROOM ? 1 : 1 + (apr_uint32_t)((len - FIRST_ROOM + NEXT_ROOM - 1)
-                                                      / NEXT_ROOM);
+    return len <= FIRST_ROOM
+               ? 1
+               : 1 + (apr_uint32_t)((len - FIRST_ROOM + NEXT_ROOM - 1) / NEXT_ROOM);
 }
 
 /* Whoever was idle for longest goes first, expired or not. */
@@ -353,7 +358,8 @@ static void read_record(const shm_t *shm, const entry_t *e, civic_bytes_t *recor
     out[n] = '\0';
 }
 
-/* ---- the interface -------------------------------------------------------------------------- */
+/* ---- the interface
+ * -------------------------------------------------------------------------- */
 
 static civic_store_result shm_put(civic_store_t *store, const unsigned char *key,
                                   const unsigned char *user, const civic_bytes_t *record,

@@ -11,9 +11,9 @@
 #include "url.h"
 
 enum {
-    HANDLES_KEPT = 32,       /* idle handles of a child, each with its warm connection */
+    HANDLES_KEPT = 32, /* idle handles of a child, each with its warm connection */
     CONNECT_TIMEOUT_MS = 3000,
-    CONNECTION_AGE_SEC = 20  /* API gateways cut idle connections after 60 s or so */
+    CONNECTION_AGE_SEC = 20 /* API gateways cut idle connections after 60 s or so */
 };
 
 struct civic_transport {
@@ -24,10 +24,10 @@ struct civic_transport {
 
 /* What one request collects. */
 typedef struct {
-    const char *body;    /* what is still to be sent */
+    const char *body; /* what is still to be sent */
     apr_size_t body_left;
-    int body_touched;    /* libcurl has asked for the body: it may be on its way */
-    char *answer;        /* malloc'd, freed with the pool */
+    int body_touched; /* libcurl has asked for the body: it may be on its way */
+    char *answer;     /* malloc'd, freed with the pool */
     apr_size_t len, room;
     int too_large;
 } exchange_t;
@@ -246,8 +246,7 @@ static civic_refusal_t judge(CURLcode code, const exchange_t *x)
 }
 
 static civic_refusal_t attempt(civic_http_answer_t *answer, CURL *handle, exchange_t *x,
-                               const civic_http_request_t *request,
-                               struct curl_slist *headers)
+                               const civic_http_request_t *request, struct curl_slist *headers)
 {
     apr_time_t left = request->deadline - apr_time_now();
     civic_refusal_t refusal = {CIVIC_UPSTREAM_TIMEOUT, "no time was left"};

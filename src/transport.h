@@ -1,8 +1,8 @@
 /* transport.h - https to Civic, by libcurl.
  *
- * A transport belongs to one child process: made after the fork, used by all its threads. Handles
- * are pooled, last used first, so that warm connections serve again. Only https (plain http to
- * loopback), no redirects, certificates always verified, answers and times bounded.
+ * A transport belongs to one child process: made after the fork, used by all its threads.
+ * Handles are pooled, last used first, so that warm connections serve again. Only https (plain
+ * http to loopback), no redirects, certificates always verified, answers and times bounded.
  */
 #ifndef CIVIC_TRANSPORT_H
 #define CIVIC_TRANSPORT_H
@@ -30,7 +30,8 @@ typedef struct {
     apr_size_t len;
 } civic_http_answer_t;
 
-/** Once per child, after the fork. Cleaned up with the pool. @return NULL when out of memory */
+/** Once per child, after the fork. Cleaned up with the pool. @return NULL when out of memory
+ */
 civic_transport_t *civic_transport_create(apr_pool_t *pool);
 
 /**

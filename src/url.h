@@ -9,8 +9,8 @@
 /** @return 1 for localhost, names below it, 127.0.0.0/8 and ::1 (with or without brackets) */
 int civic_host_is_loopback(const char *host);
 
-/** Does a host fit one of the patterns (of const char *)? "*.example.org" fits every name below
- *  it, never example.org itself. @return 1 or 0 */
+/** Does a host fit one of the patterns (of const char *)? "*.example.org" fits every name
+ * below it, never example.org itself. @return 1 or 0 */
 int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns);
 
 /**
@@ -20,8 +20,8 @@ int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns);
  */
 const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool);
 
-/** "scheme://host[:port]" of a URL that civic_url_check accepted, in the pool; the scheme's own
- *  port is left out. */
+/** "scheme://host[:port]" of a URL that civic_url_check accepted, in the pool; the scheme's
+ * own port is left out. */
 const char *civic_url_origin(const char *url, apr_pool_t *pool);
 
 #endif

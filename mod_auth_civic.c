@@ -1,0 +1,56 @@
+/* mod_auth_civic.c - "Log in with Civic" for Apache httpd: the module's hooks, in the order in
+ * which they run. What they do is in src/, see doc/architecture.md. */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "authn.h"
+#include "conf.h"
+#include "endpoints.h"
+#include "identity.h"
+#include "respond.h"
+#include "runtime.h"
+
+static void register_hooks(apr_pool_t *pool)
+{
+    /* ---- startup ---- */
+    ap_hook_pre_config(civic_startup_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(civic_startup_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(civic_startup_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(civic_startup_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* ---- a request ---- */
+    /* Before anybody reads a header: mod_setenvif and mod_headers (early) run here, too. */
+    ap_hook_post_read_request(civic_identity_scrub, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before mod_rewrite and mod_proxy, which would take our addresses for theirs. */
+    ap_hook_pre_translate_name(civic_endpoints_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(civic_endpoints_claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before the core looks for a file, and before TRACE is answered. */
+    ap_hook_map_to_storage(civic_endpoints_map, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* The first hook behind the last walk of the sections. */
+    ap_hook_header_parser(civic_endpoints_configure, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_check_access(civic_authn_pass, NULL, NULL, APR_HOOK_FIRST,
+                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(civic_authn_check, NULL, NULL, APR_HOOK_MIDDLE,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    /* Around mod_authz_core: it asks the others first and then gives its verdict. */
+    ap_hook_check_authz(civic_authn_authorize, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    /* Before mod_rewrite's and mod_headers' fixups, which may use the identity. */
+    ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before mod_proxy and the default handler. */
+    ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* For answers that httpd sends as errors: the login page is one. */
+    ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
+    civic_respond_register(pool);
+}
+
+AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,
+                                 civic_dir_conf_merge,    civic_server_conf_create,
+                                 civic_server_conf_merge, civic_directives,
+                                 register_hooks,
+#if defined(AP_MODULE_FLAG_NONE)
+                                 AP_MODULE_FLAG_NONE
+#endif
+};

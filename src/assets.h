@@ -1,0 +1,15 @@
+/* assets.h - the files of src/assets, built into the module as NUL-terminated text. */
+#ifndef CIVIC_ASSETS_H
+#define CIVIC_ASSETS_H
+
+extern const char civic_asset_login_html[];
+extern const char civic_asset_message_html[];
+extern const char civic_asset_logout_html[];
+extern const char civic_asset_login_js[];
+extern const char civic_asset_page_css[];
+
+/** Changes whenever one of them does: part of their URLs, so that caches never mix versions.
+ */
+extern const char civic_asset_version[];
+
+#endif

@@ -1,0 +1,284 @@
+/* authn.c - see authn.h. */
+#include "authn.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_core.h>
+#include <string.h>
+
+#include "cookie.h"
+#include "identity.h"
+#include "log.h"
+#include "page.h"
+#include "refuse.h"
+#include "request.h"
+#include "runtime.h"
+#include "scope.h"
+#include "state.h"
+
+/* A login that succeeded this short a time ago must have left a session. */
+#define JUST_COMPLETED apr_time_from_sec(30)
+
+static const char what[] = "request";
+
+static civic_refusal_t refusal_make(civic_reason reason, const char *detail)
+{
+    return (civic_refusal_t){reason, detail};
+}
+
+/* Do session and location fit? Limits and scope are the location's. */
+static civic_refusal_t judge(const civic_lookup_t *lookup, const civic_dir_conf_t *dir,
+                             apr_pool_t *pool)
+{
+    const civic_session_t *session = &lookup->session;
+    apr_time_t now = apr_time_now();
+    apr_int64_t idle = apr_time_sec(now - session->times.last_used);
+    apr_int64_t age = apr_time_sec(now - session->record.created);
+
+    if (lookup->reason != CIVIC_OK) {
+        return refusal_make(lookup->reason, NULL);
+    }
+    if (now - session->times.last_used > civic_conf_idle(dir)) {
+        return refusal_make(CIVIC_SESSION_EXPIRED,
+                            apr_psprintf(pool,
+                                         "idle for %" APR_INT64_T_FMT
+                                         " s, the limit is %" APR_INT64_T_FMT,
+                                         idle, apr_time_sec(civic_conf_idle(dir))));
+    }
+    if (now - session->record.created > civic_conf_life(dir)) {
+        return refusal_make(
+            CIVIC_SESSION_EXPIRED,
+            apr_psprintf(pool, "%" APR_INT64_T_FMT " s old, the limit is %" APR_INT64_T_FMT,
+                         age, apr_time_sec(civic_conf_life(dir))));
+    }
+    if (!civic_scope_covers(session->record.scope, civic_conf_scope(dir))) {
+        return refusal_make(CIVIC_STEP_UP_REQUIRED,
+                            apr_psprintf(pool, "%s does not cover %s", session->record.scope,
+                                         civic_conf_scope(dir)));
+    }
+    return refusal_make(CIVIC_OK, NULL);
+}
+
+static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_conf_t *dir)
+{
+    if (!lookup->used && dir->activity != 0) {
+        lookup->used = 1;
+        civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store,
+                          civic_conf_idle(dir), apr_time_now());
+    }
+}
+
+/* ---- no session
+ * --------------------------------------------------------------------------------- */
+
+static void challenge(request_rec *r)
+{
+    const char *realm = ap_auth_name(r);
+
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                   apr_pstrcat(r->pool, CIVIC_AUTH_TYPE " realm=\"", realm ? realm : "Civic",
+                               "\"", NULL));
+}
+
+/* The cause, when the login has only just succeeded and here is no session: else it would be
+ * asked for again and again. NULL when nothing is wrong. */
+static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
+                                const civic_lookup_t *lookup)
+{
+    const civic_application_t *app = lookup->application;
+    apr_time_t now = apr_time_now();
+
+    if (lookup->reason != CIVIC_LOGIN_REQUIRED || browser->completed > now ||
+        now - browser->completed > JUST_COMPLETED ||
+        memcmp(browser->application, app->digest, sizeof(app->digest))) {
+        return NULL;
+    }
+    if (lookup->cookies > 1) {
+        return "Your browser sends several session cookies of one name, and none of them "
+               "fits. "
+               "Delete this site's cookies and log in again.";
+    }
+    if (lookup->cookies == 1) {
+        return "Your browser sends a session cookie that this site does not know: it may "
+               "belong "
+               "to another address of this site. Use one address throughout, or delete this "
+               "site's cookies.";
+    }
+    return "Your browser does not send the session cookie. Allow cookies for this site, and "
+           "use "
+           "the same address (https, same host name) throughout.";
+}
+
+/* Find or make this browser's login cookie; a completed login is judged once and then
+ * forgotten. */
+static int browser_prepare(request_rec *r, civic_browser_t *browser, const char **cause,
+                           const civic_lookup_t *lookup)
+{
+    *cause = NULL;
+    if (!civic_cookie_get_browser(browser, r)) {
+        if (!civic_browser_new(browser)) {
+            return 0;
+        }
+    }
+    else {
+        *cause = why_not_kept(r, browser, lookup);
+    }
+    if (*cause) {
+        browser->completed = 0;
+        browser->logins = 0;
+    }
+    return civic_cookie_set_browser(r, browser);
+}
+
+static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
+                      const char *return_path)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    civic_login_page_t page = {.application = lookup->application,
+                               .scope = civic_conf_scope(dir),
+                               .hide_intro = dir->hide_intro == 1,
+                               .reason = refusal.reason};
+    civic_state_t state = {.application = lookup->application->sip.app_id,
+                           .scope = page.scope,
+                           .return_path = return_path,
+                           .issued = apr_time_now()};
+    civic_browser_t browser;
+
+    if (!browser_prepare(r, &browser, &page.cause, lookup) ||
+        !civic_state_bind(&state, &browser) ||
+        !(page.state = civic_state_seal(
+              &state, &civic_server_conf(r->server)->runtime->seal_keys, r->pool))) {
+        return civic_refuse(r, what,
+                            refusal_make(CIVIC_INTERNAL, "the state cannot be sealed"),
+                            CIVIC_AS_PAGE);
+    }
+    if (page.cause) {
+        page.reason = refusal.reason = CIVIC_SESSION_NOT_KEPT;
+        refusal.detail = apr_psprintf(r->pool, "%d session cookies came", lookup->cookies);
+    }
+    civic_refusal_log(r, what, refusal);
+    return civic_respond(r, HTTP_UNAUTHORIZED, civic_page_login(r, &page));
+}
+
+static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const char *return_path;
+    int to_person =
+        dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE ||
+        (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r));
+
+    /* Only its status matters: nobody sees a sub-request's page. */
+    if (r->main) {
+        return civic_reason_info(refusal.reason)->status;
+    }
+    if (civic_reason_info(refusal.reason)->status != HTTP_UNAUTHORIZED) {
+        return civic_refuse(r, what, refusal, to_person ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
+    }
+    challenge(r);
+    if (!to_person) {
+        return civic_refuse(r, what, refusal, CIVIC_AS_PROBLEM);
+    }
+    if (!civic_request_is_https(r) && !civic_request_is_loopback(r)) {
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        return civic_refuse(r, what,
+                            refusal_make(CIVIC_ORIGIN_INSECURE,
+                                         "plain http: behind a TLS proxy, say ServerName "
+                                         "https://..."),
+                            CIVIC_AS_PAGE);
+    }
+    return_path = civic_request_return_path(r);
+    if (!return_path) {
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        return civic_refuse(r, what, refusal_make(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
+    }
+    return login_page(r, lookup, refusal, return_path);
+}
+
+/* ---- the hooks
+ * ---------------------------------------------------------------------------------- */
+
+static int is_ours(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return type && !strcasecmp(type, CIVIC_AUTH_TYPE);
+}
+
+int civic_authn_check(request_rec *r)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const civic_application_t *app;
+    civic_refusal_t refusal;
+    civic_lookup_t *lookup;
+    const char *user;
+
+    if (!is_ours(r)) {
+        return DECLINED;
+    }
+    app = civic_conf_application_of(conf, dir);
+    if (!app) {
+        return civic_refuse(r, what,
+                            refusal_make(CIVIC_NOT_CONFIGURED,
+                                         "say by CivicUse which application guards here"),
+                            civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
+    }
+    lookup = civic_request_session(r, app);
+    refusal = judge(lookup, dir, r->pool);
+    if (refusal.reason != CIVIC_OK) {
+        return turn_away(r, lookup, refusal);
+    }
+    user = civic_identity_user(r, &lookup->session);
+    if (!user) {
+        return turn_away(
+            r, lookup,
+            refusal_make(CIVIC_REMOTE_USER_MISSING,
+                         apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)));
+    }
+    note_use(r, lookup, dir);
+    civic_identity_set(r, lookup, user);
+    return OK;
+}
+
+int civic_authn_pass(request_rec *r)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const civic_application_t *app;
+    civic_lookup_t *lookup;
+    const char *user;
+
+    if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
+        return DECLINED;
+    }
+    app = civic_conf_application_of(civic_server_conf(r->server), dir);
+    lookup = app ? civic_request_session(r, app) : NULL;
+    if (lookup && judge(lookup, dir, r->pool).reason == CIVIC_OK &&
+        (user = civic_identity_user(r, &lookup->session))) {
+        note_use(r, lookup, dir);
+        civic_identity_set(r, lookup, user);
+    }
+    return DECLINED;
+}
+
+int civic_authn_authorize(request_rec *r)
+{
+    civic_request_t *known = civic_request(r);
+    int status;
+
+    if (!known->identity || known->authorizing) {
+        return DECLINED;
+    }
+    known->authorizing = 1; /* this hook steps aside while the others judge */
+    status = ap_run_auth_checker(r);
+    known->authorizing = 0;
+    if (status != HTTP_UNAUTHORIZED) {
+        return status;
+    }
+    if (!r->main && !ap_response_code_string(r, ap_index_of_response(HTTP_FORBIDDEN))) {
+        return civic_respond(r, HTTP_FORBIDDEN, civic_page_forbidden(r));
+    }
+    return HTTP_FORBIDDEN;
+}

@@ -1,0 +1,267 @@
+/* callback.c - POST CivicEndpoint/callback: a page hands in an authorization code.
+ *
+ * Judged in the order of cost: form, state, signature, single use; only then is Civic asked.
+ * Where the browser has a session that fits already (another tab was faster, Back was
+ * pressed), that one wins over a code or page that is too old.
+ */
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <string.h>
+
+#include "body.h"
+#include "cookie.h"
+#include "endpoints.h"
+#include "identity.h"
+#include "json.h"
+#include "log.h"
+#include "page.h"
+#include "refuse.h"
+#include "request.h"
+#include "return_path.h"
+#include "runtime.h"
+#include "scope.h"
+
+/* One login on its way through the steps below. */
+typedef struct {
+    request_rec *r;
+    const civic_server_conf_t *conf;
+    const civic_application_t *application;
+    const char *token;
+    civic_browser_t browser;
+    civic_state_t state;
+    civic_jws_t code;
+} login_t;
+
+static const civic_refusal_t accepted = {CIVIC_OK, NULL};
+
+static civic_refusal_t refuse(civic_reason reason, const char *detail)
+{
+    return (civic_refusal_t){reason, detail};
+}
+
+/* ---- the request
+ * -------------------------------------------------------------------------------- */
+
+static civic_refusal_t read_form(login_t *login, const char **state)
+{
+    request_rec *r = login->r;
+    civic_refusal_t refusal;
+    const char *text;
+    apr_size_t len;
+    json_t *body;
+
+    if (!civic_request_is_same_origin(r)) {
+        return refuse(CIVIC_CROSS_ORIGIN, "Sec-Fetch-Site or Origin is of another site");
+    }
+    if (!civic_body_is(r, CIVIC_TYPE_JSON)) {
+        return refuse(CIVIC_CONTENT_TYPE, "application/json is expected");
+    }
+    refusal = civic_body_read(r, &text, &len);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    body = civic_json_parse(text, len, r->pool);
+    login->token = json_is_object(body) ? civic_json_string(body, "token") : NULL;
+    *state = json_is_object(body) ? civic_json_string(body, "state") : NULL;
+    if (!login->token || !*state) {
+        return refuse(CIVIC_BODY_MALFORMED,
+                      body ? "token or state is missing" : "it is not acceptable JSON");
+    }
+    return accepted;
+}
+
+static civic_refusal_t open_state(login_t *login, const char *text)
+{
+    request_rec *r = login->r;
+    civic_reason reason = civic_state_open(&login->state, text, strlen(text),
+                                           &login->conf->runtime->seal_keys, r->pool);
+    int known;
+
+    if (reason != CIVIC_OK) {
+        return refuse(reason, "it was not sealed here");
+    }
+    login->application = civic_conf_application(login->conf, login->state.application);
+    if (!login->application || !civic_return_path_is_local(login->state.return_path)) {
+        return refuse(CIVIC_STATE_INVALID, "its application is not one of this server's");
+    }
+    known = civic_cookie_get_browser(&login->browser, r);
+    reason = civic_state_judge(&login->state, known ? &login->browser : NULL, apr_time_now());
+    return refuse(reason,
+                  reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
+}
+
+/* Test and set: of any number of callbacks with one code, one goes on. */
+static civic_refusal_t use_once(login_t *login)
+{
+    const double longest = 10 * 366 * 86400.0;
+    double life = login->code.expires_at + CIVIC_CLOCK_TOLERANCE -
+                  (double)apr_time_now() / APR_USEC_PER_SEC;
+    apr_time_t now = apr_time_now();
+    unsigned char key[CIVIC_STORE_KEY_LEN];
+    const char *text = apr_pstrcat(login->r->pool, login->application->sip.app_id, " ",
+                                   login->code.jti, NULL);
+    civic_store_t *store = login->conf->runtime->store;
+
+    if (!civic_sha256(key, text, strlen(text))) {
+        return refuse(CIVIC_INTERNAL, "OpenSSL failed");
+    }
+    life = life < 1 ? 1 : life > longest ? longest : life;
+    switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC), now)) {
+    case CIVIC_STORE_OK:
+        return accepted;
+    case CIVIC_STORE_MISSING:
+        return refuse(CIVIC_TOKEN_REPLAYED, NULL);
+    default:
+        return refuse(CIVIC_STORE_UNAVAILABLE, "whether this code was used cannot be told");
+    }
+}
+
+/* ---- the exchange
+ * ------------------------------------------------------------------------------- */
+
+static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
+{
+    civic_runtime_t *runtime = login->conf->runtime;
+    apr_interval_time_t timeout = login->conf->exchange_timeout != CIVIC_UNSET
+                                      ? login->conf->exchange_timeout
+                                      : CIVIC_DEFAULT_EXCHANGE_TIMEOUT;
+    apr_time_t now = apr_time_now();
+    civic_refusal_t refusal;
+    civic_slot_t slot;
+
+    if (!runtime->transport) {
+        return refuse(CIVIC_INTERNAL, "libcurl could not be set up in this child");
+    }
+    if (!civic_slots_take(&slot, runtime->slots, now, now + timeout + apr_time_from_sec(1))) {
+        return refuse(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
+    }
+    refusal = use_once(login);
+    if (refusal.reason == CIVIC_OK) {
+        refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
+                                     login->token, timeout, login->r->pool);
+    }
+    civic_slots_give_back(&slot, runtime->slots);
+    return refusal;
+}
+
+/* ---- the session
+ * -------------------------------------------------------------------------------- */
+
+static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
+{
+    request_rec *r = login->r;
+    const civic_lookup_t *old = civic_request_session(r, login->application);
+    civic_store_t *store = login->conf->runtime->store;
+    apr_time_t now = apr_time_now();
+    civic_record_t record = {.application = login->application->sip.app_id,
+                             .scope = login->state.scope,
+                             .user_id = identity->user_id,
+                             .created = now,
+                             .claims = identity->claims};
+    civic_refusal_t refusal;
+    const char *id, *collisions;
+
+    memcpy(record.realm, login->conf->realm, sizeof(record.realm));
+    if (!civic_claims_drop_picture(&record.claims, r->pool)) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX "the document's picture does not fit its checksum and "
+                                       "does not count ref=%s",
+                      civic_request_reference(r));
+    }
+    collisions = civic_identity_collisions(&record.claims, r->pool);
+    if (collisions) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX
+                      "several claims fold to one name, none is passed on: %s "
+                      "ref=%s",
+                      collisions, civic_request_reference(r));
+    }
+    refusal = civic_session_create(&id, store, &record, now + civic_conf_longest_life(), now,
+                                   r->pool);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    /* A new id at every login; the one that the browser came with is worth nothing any more.
+     */
+    if (old->reason == CIVIC_OK) {
+        civic_session_end(&old->session, store);
+    }
+    civic_cookie_set_session(r, login->application, id);
+    login->browser.completed = now;
+    memcpy(login->browser.application, login->application->digest,
+           sizeof(login->browser.application));
+    civic_cookie_set_browser(r, &login->browser);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
+                  record.application, record.scope, record.claims.count,
+                  civic_request_reference(r));
+    return accepted;
+}
+
+/* Too old or used before, but the browser has what it came for. */
+static int session_wins(const login_t *login, civic_reason reason)
+{
+    const civic_lookup_t *lookup;
+
+    if (reason != CIVIC_STATE_EXPIRED && reason != CIVIC_TOKEN_EXPIRED &&
+        reason != CIVIC_TOKEN_REPLAYED && reason != CIVIC_CODE_USED) {
+        return 0;
+    }
+    lookup = civic_request_session(login->r, login->application);
+    return lookup->reason == CIVIC_OK &&
+           civic_scope_covers(lookup->session.record.scope, login->state.scope);
+}
+
+static int answer(request_rec *r, const char *location)
+{
+    civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
+    json_t *body = civic_json_own(json_pack("{s:s}", "location", location), r->pool);
+
+    reply->content_type = CIVIC_TYPE_JSON;
+    reply->body = body ? civic_json_text(body, r->pool) : NULL;
+    if (!reply->body) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return civic_respond(r, HTTP_OK, reply);
+}
+
+static civic_refusal_t log_in(login_t *login)
+{
+    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
+    civic_sip_identity_t identity;
+    civic_refusal_t refusal;
+    const char *state;
+
+    refusal = read_form(login, &state);
+    if (refusal.reason == CIVIC_OK) {
+        refusal = open_state(login, state);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = civic_sip_check_code(&login->code, &login->application->sip, login->token,
+                                       strlen(login->token), now, login->r->pool);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = exchange(login, &identity);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = session_start(login, &identity);
+    }
+    return refusal;
+}
+
+int civic_callback(request_rec *r)
+{
+    login_t login = {.r = r, .conf = civic_server_conf(r->server)};
+    civic_refusal_t refusal;
+
+    if (r->method_number != M_POST) {
+        return civic_endpoint_method(r, "POST");
+    }
+    refusal = log_in(&login);
+    if (refusal.reason != CIVIC_OK && !session_wins(&login, refusal.reason)) {
+        return civic_refuse(r, "login", refusal, CIVIC_AS_PROBLEM);
+    }
+    return answer(r, login.state.return_path);
+}

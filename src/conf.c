@@ -1,0 +1,273 @@
+/* conf.c - the configuration's structs: made, merged, read; and the table of directives. */
+#include "conf.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_core.h>
+
+/* Longest CivicSessionLife seen while the configuration is read (by one thread). */
+static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
+
+civic_server_conf_t *civic_server_conf(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &auth_civic_module);
+}
+
+civic_dir_conf_t *civic_dir_conf(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &auth_civic_module);
+}
+
+const char *civic_conf_endpoint(const civic_server_conf_t *conf)
+{
+    return conf->endpoint ? conf->endpoint : CIVIC_DEFAULT_ENDPOINT;
+}
+
+const char *civic_conf_cookie_name(const civic_server_conf_t *conf)
+{
+    return conf->cookie_name ? conf->cookie_name : CIVIC_DEFAULT_COOKIE;
+}
+
+const char *civic_conf_cookie_path(const civic_server_conf_t *conf)
+{
+    return conf->cookie_path ? conf->cookie_path : "/";
+}
+
+const char *civic_conf_scope(const civic_dir_conf_t *conf)
+{
+    return conf->scope ? conf->scope : "BASIC_SIGNUP";
+}
+
+apr_interval_time_t civic_conf_idle(const civic_dir_conf_t *conf)
+{
+    return conf->idle != CIVIC_UNSET ? conf->idle : CIVIC_DEFAULT_IDLE;
+}
+
+apr_interval_time_t civic_conf_life(const civic_dir_conf_t *conf)
+{
+    return conf->life != CIVIC_UNSET ? conf->life : CIVIC_DEFAULT_LIFE;
+}
+
+apr_interval_time_t civic_conf_longest_life(void)
+{
+    return longest_life;
+}
+
+const civic_application_t *civic_conf_application(const civic_server_conf_t *conf,
+                                                  const char *id)
+{
+    for (int i = 0; i < conf->applications->nelts; i++) {
+        civic_application_t *app = APR_ARRAY_IDX(conf->applications, i, civic_application_t *);
+
+        if (!strcmp(app->sip.app_id, id)) {
+            return app;
+        }
+    }
+    return NULL;
+}
+
+const civic_application_t *civic_conf_application_of(const civic_server_conf_t *conf,
+                                                     const civic_dir_conf_t *dir)
+{
+    if (dir->use) {
+        return civic_conf_application(conf, dir->use);
+    }
+    return conf->applications->nelts == 1
+               ? APR_ARRAY_IDX(conf->applications, 0, civic_application_t *)
+               : NULL;
+}
+
+void civic_conf_reset(void)
+{
+    longest_life = CIVIC_DEFAULT_LIFE;
+}
+
+void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
+{
+    civic_server_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    conf->applications = apr_array_make(pool, 2, sizeof(civic_application_t *));
+    conf->exchange_timeout = CIVIC_UNSET;
+    conf->exchange_limit = CIVIC_UNSET;
+    return conf;
+}
+
+/* A host has its own applications and those of the main server that it does not override. */
+static apr_array_header_t *merge_applications(apr_pool_t *pool,
+                                              const civic_server_conf_t *base,
+                                              const civic_server_conf_t *add)
+{
+    apr_array_header_t *all = apr_array_copy(pool, add->applications);
+
+    for (int i = 0; i < base->applications->nelts; i++) {
+        civic_application_t *app = APR_ARRAY_IDX(base->applications, i, civic_application_t *);
+
+        if (!civic_conf_application(add, app->sip.app_id)) {
+            APR_ARRAY_PUSH(all, civic_application_t *) = app;
+        }
+    }
+    return all;
+}
+
+#define MERGE(field, unset) conf->field = add->field != (unset) ? add->field : base->field
+
+void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
+{
+    const civic_server_conf_t *base = base_conf, *add = add_conf;
+    civic_server_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    conf->applications = merge_applications(pool, base, add);
+    MERGE(endpoint, NULL);
+    /* One directive, one unit: a host's CivicCookie does not mix with the main server's. */
+    if (add->cookie_name) {
+        conf->cookie_name = add->cookie_name;
+        conf->cookie_domain = add->cookie_domain;
+        conf->cookie_path = add->cookie_path;
+        conf->cookie_same_site = add->cookie_same_site;
+    }
+    else {
+        conf->cookie_name = base->cookie_name;
+        conf->cookie_domain = base->cookie_domain;
+        conf->cookie_path = base->cookie_path;
+        conf->cookie_same_site = base->cookie_same_site;
+    }
+    MERGE(exchange_timeout, CIVIC_UNSET);
+    MERGE(exchange_limit, CIVIC_UNSET);
+    MERGE(store_size, 0);
+    MERGE(seal_keys, NULL);
+    return conf;
+}
+
+void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
+{
+    civic_dir_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
+
+    conf->hide_intro = conf->unauthenticated = conf->activity = CIVIC_UNSET;
+    conf->idle = conf->life = CIVIC_UNSET;
+    return conf;
+}
+
+void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
+{
+    const civic_dir_conf_t *base = base_conf, *add = add_conf;
+    civic_dir_conf_t *conf = apr_palloc(pool, sizeof(*conf));
+
+    MERGE(use, NULL);
+    MERGE(scope, NULL);
+    MERGE(remote_user, NULL);
+    MERGE(hide_intro, CIVIC_UNSET);
+    MERGE(unauthenticated, CIVIC_UNSET);
+    MERGE(activity, CIVIC_UNSET);
+    MERGE(idle, CIVIC_UNSET);
+    MERGE(life, CIVIC_UNSET);
+    return conf;
+}
+
+/* ---- directives
+ * ------------------------------------------------------------------------------ */
+
+const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault)
+{
+    return apr_psprintf(cmd->pool, "%s %.100s: %s", cmd->cmd->name, value, fault);
+}
+
+const char *civic_conf_interval(apr_interval_time_t *out, const char *arg)
+{
+    static const char *const units[] = {"", "ms", "s", "mi", "min", "h", NULL};
+    apr_size_t digits = strspn(arg, "0123456789");
+    apr_interval_time_t value;
+    int known = 0;
+
+    errno = 0; /* httpd's parser reads it */
+    for (int i = 0; units[i]; i++) {
+        known = known || !strcasecmp(arg + digits, units[i]);
+    }
+    if (digits == 0 || digits > 9 || !known ||
+        ap_timeout_parameter_parse(arg, &value, "s") != APR_SUCCESS) {
+        return "it must be a number with the unit s (the default), min, h or ms, as in 30min";
+    }
+    if (value < apr_time_from_sec(1) || value > apr_time_from_sec(10 * 366 * 86400LL)) {
+        return "it must be at least one second and at most ten years";
+    }
+    *out = value;
+    return NULL;
+}
+
+const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg)
+{
+    civic_dir_conf_t *conf = dir;
+    const char *fault = civic_conf_interval(&conf->life, arg);
+
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    /* In .htaccess it only shortens: the store's limit was set at startup. */
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS) && conf->life > longest_life) {
+        longest_life = conf->life;
+    }
+    return NULL;
+}
+
+const command_rec civic_directives[] = {
+    AP_INIT_RAW_ARGS("<CivicApplication", civic_set_application, NULL, RSRC_CONF,
+                     "the id of an application, as Civic's Integration Portal gives it; the "
+                     "section holds its keys and addresses"),
+    AP_INIT_TAKE1(
+        "CivicPrivateKeyFile", civic_set_private_key_file, CIVIC_IN_APPLICATION, RSRC_CONF,
+        "file with the application's private signing key: 64 hex digits, PEM or JWK"),
+    AP_INIT_TAKE1("CivicSecretFile", civic_set_secret_file, CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "file with the application's secret: 32 hex digits"),
+    AP_INIT_TAKE1("CivicEnvironment", civic_set_environment, CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "environment of the API: prod (the default) or dev"),
+    AP_INIT_TAKE1("CivicApiUrl", civic_set_api_url, CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "base URL of the SIP API (default " CIVIC_SIP_API ")"),
+    AP_INIT_TAKE1("CivicPublicKey", civic_set_public_key, CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "the key that verifies Civic's signatures: 130 hex digits, or file:path"),
+    AP_INIT_TAKE1("CivicCACertificateFile", civic_set_ca_certificate_file,
+                  CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "PEM file of who vouches for the API's certificate (default: the system's)"),
+    AP_INIT_TAKE1("CivicProxy", civic_set_proxy, CIVIC_IN_APPLICATION, RSRC_CONF,
+                  "forward proxy for calls to the API, as http://host:port (default: none)"),
+    AP_INIT_TAKE_ARGV("CivicBrowserLibrary", civic_set_browser_library, CIVIC_IN_APPLICATION,
+                      RSRC_CONF,
+                      "URL of Civic's script, optionally URL of its style sheet and a "
+                      "subresource integrity value"),
+    AP_INIT_TAKE_ARGV(
+        "CivicPayloadHosts", civic_set_payload_hosts, CIVIC_IN_APPLICATION, RSRC_CONF,
+        "hosts that large answers may be fetched from (default " CIVIC_SIP_PAYLOAD_HOST ")"),
+
+    AP_INIT_TAKE1("CivicUse", civic_set_use, NULL, OR_AUTHCFG,
+                  "id of the application that guards here"),
+    AP_INIT_TAKE1("CivicScope", civic_set_scope, NULL, OR_AUTHCFG,
+                  "scope request of the login button (default BASIC_SIGNUP)"),
+    AP_INIT_FLAG("CivicHideIntro", ap_set_flag_slot,
+                 (void *)APR_OFFSETOF(civic_dir_conf_t, hide_intro), OR_AUTHCFG,
+                 "On: the browser library leaves out its introduction (default Off)"),
+    AP_INIT_TAKE1("CivicUnauthenticated", civic_set_unauthenticated, NULL, OR_AUTHCFG,
+                  "what a request without a session gets: auto, page, 401 or pass"),
+    AP_INIT_TAKE1("CivicRemoteUser", civic_set_remote_user, NULL, OR_AUTHCFG,
+                  "what becomes REMOTE_USER: userId (the default) or a claim's label"),
+    AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
+                  "how long a session may go unused (default 30min)"),
+    AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
+                  "how long a session lasts at most (default 12h)"),
+    AP_INIT_FLAG("CivicSessionActivity", ap_set_flag_slot,
+                 (void *)APR_OFFSETOF(civic_dir_conf_t, activity), OR_AUTHCFG,
+                 "Off: requests here do not keep the session alive (default On)"),
+
+    AP_INIT_TAKE1("CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
+                  "shm or shm(bytes): where sessions live"),
+    AP_INIT_TAKE12(
+        "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
+        "file with 64 hex digits that seal what browsers carry, optionally the file "
+        "of the key before"),
+    AP_INIT_TAKE_ARGV("CivicCookie", civic_set_cookie, NULL, RSRC_CONF,
+                      "name of the cookies, then Domain=, Path=, SameSite="),
+    AP_INIT_TAKE1("CivicEndpoint", civic_set_endpoint, NULL, RSRC_CONF,
+                  "path below which the module's own addresses are (default /civic)"),
+    AP_INIT_TAKE1("CivicExchangeTimeout", civic_set_exchange_timeout, NULL, RSRC_CONF,
+                  "how long the exchange of one code may take (default 10s)"),
+    AP_INIT_TAKE1("CivicExchangeLimit", civic_set_exchange_limit, NULL, RSRC_CONF,
+                  "how many exchanges may be under way at once (default: a quarter of the "
+                  "workers)"),
+    {NULL}};

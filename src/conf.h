@@ -1,0 +1,153 @@
+/* conf.h - what httpd.conf says, as structs.
+ *
+ * Directives are judged when they are read (conf_*.c); what needs the whole picture is judged
+ * by startup.c. After that nothing here changes: requests only read.
+ */
+#ifndef CIVIC_CONF_H
+#define CIVIC_CONF_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include "record.h"
+#include "sip.h"
+
+extern module AP_MODULE_DECLARE_DATA auth_civic_module;
+
+#define CIVIC_UNSET     (-1)
+#define CIVIC_AUTH_TYPE "Civic"
+
+struct civic_runtime;
+
+/** One <CivicApplication>. */
+typedef struct {
+    civic_sip_application_t sip;   /* keys and addresses */
+    const char *library_script;    /* URLs of the browser library */
+    const char *library_style;     /* NULL: none */
+    const char *library_integrity; /* NULL: not pinned */
+    const char *page_policy;       /* Content-Security-Policy of the login page */
+    const char *cookie_suffix;     /* "-" and 8 hex digits of SHA-256 of the id */
+    unsigned char digest[8];       /* the same digest, cut, for the login cookie */
+    const char *file;              /* where the section is */
+    int line;
+} civic_application_t;
+
+typedef enum {
+    CIVIC_UNAUTHENTICATED_AUTO, /* a page for people, 401 for programs */
+    CIVIC_UNAUTHENTICATED_PAGE,
+    CIVIC_UNAUTHENTICATED_401,
+    CIVIC_UNAUTHENTICATED_PASS /* go on without identity */
+} civic_unauthenticated;
+
+/** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
+typedef struct {
+    apr_array_header_t *applications; /* of civic_application_t *; never NULL */
+    const char *endpoint;
+    const char *cookie_name, *cookie_domain, *cookie_path, *cookie_same_site;
+    apr_interval_time_t exchange_timeout;
+    int exchange_limit;    /* main server only, as all below */
+    apr_size_t store_size; /* 0: not said */
+    const char *seal_keys; /* "current" or "current previous", hex; NULL: random */
+    unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
+    struct civic_runtime *runtime;        /* the same for all hosts */
+} civic_server_conf_t;
+
+typedef struct {
+    civic_application_t *section; /* while the directives of a <CivicApplication> are read */
+    const char *use;              /* id of an application */
+    const char *scope;
+    const char *remote_user; /* NULL: not said; "userId" or a label */
+    int hide_intro;
+    int unauthenticated; /* civic_unauthenticated */
+    int activity;
+    apr_interval_time_t idle, life;
+} civic_dir_conf_t;
+
+#define CIVIC_DEFAULT_ENDPOINT         "/civic"
+#define CIVIC_DEFAULT_COOKIE           "__Host-civic"
+#define CIVIC_DEFAULT_IDLE             apr_time_from_sec(30 * 60)
+#define CIVIC_DEFAULT_LIFE             apr_time_from_sec(12 * 60 * 60)
+#define CIVIC_DEFAULT_EXCHANGE_TIMEOUT apr_time_from_sec(10)
+
+civic_server_conf_t *civic_server_conf(const server_rec *s);
+civic_dir_conf_t *civic_dir_conf(const request_rec *r);
+
+/* Values with their defaults. */
+const char *civic_conf_endpoint(const civic_server_conf_t *conf);
+const char *civic_conf_cookie_name(const civic_server_conf_t *conf);
+const char *civic_conf_cookie_path(const civic_server_conf_t *conf);
+const char *civic_conf_scope(const civic_dir_conf_t *conf);
+apr_interval_time_t civic_conf_idle(const civic_dir_conf_t *conf);
+apr_interval_time_t civic_conf_life(const civic_dir_conf_t *conf);
+
+/** The application with this id; NULL when the server has none. */
+const civic_application_t *civic_conf_application(const civic_server_conf_t *conf,
+                                                  const char *id);
+
+/** Which application guards here: CivicUse, else the only one. NULL when that is not clear. */
+const civic_application_t *civic_conf_application_of(const civic_server_conf_t *conf,
+                                                     const civic_dir_conf_t *dir);
+
+/** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
+apr_interval_time_t civic_conf_longest_life(void);
+
+/** Forget it: a configuration is about to be read anew. */
+void civic_conf_reset(void);
+
+/* For the module record. */
+void *civic_server_conf_create(apr_pool_t *pool, server_rec *s);
+void *civic_server_conf_merge(apr_pool_t *pool, void *base, void *add);
+void *civic_dir_conf_create(apr_pool_t *pool, char *dir);
+void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
+
+/** cmd_data of what may stand in a <CivicApplication>, and nowhere else. */
+#define CIVIC_IN_APPLICATION ((void *)civic_directives)
+
+/** The directives, in the order of doc/directives.md. */
+extern const command_rec civic_directives[];
+
+/* ---- setters, one per directive (conf_server.c, conf_application.c, conf_directory.c)
+ * ------- */
+
+/** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
+ */
+const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault);
+
+const char *civic_set_application(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_private_key_file(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_secret_file(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_environment(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_api_url(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_ca_certificate_file(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_browser_library(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
+const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
+
+const char *civic_set_use(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_scope(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_unauthenticated(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
+                                    const char *previous);
+const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
+const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
+
+/** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
+ * NULL, or what is wrong */
+const char *civic_conf_interval(apr_interval_time_t *out, const char *arg);
+
+/**
+ * Read a file that holds a key or a secret, at most 64 KiB. Warns once when others may read
+ * it.
+ * @param text set on success, NUL-terminated, wiped with the pool
+ * @return NULL, or what is wrong
+ */
+const char *civic_conf_read_secret(const char **text, cmd_parms *cmd, const char *path);
+
+#endif

@@ -1,0 +1,204 @@
+/* conf_server.c - directives of the server: store, keys, cookies, endpoint, limits of
+ * exchanges. */
+#include "conf.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <http_core.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "return_path.h"
+#include "state.h"
+#include "store.h"
+
+static const char main_server_only[] = "it belongs to the whole server: move it out of the "
+                                       "virtual host";
+
+static const char *global_fault(cmd_parms *cmd, const char *arg)
+{
+    return cmd->server->is_virtual ? civic_conf_fault(cmd, arg, main_server_only)
+                                   : ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+}
+
+const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *fault = global_fault(cmd, arg);
+    civic_server_conf_t *conf = civic_server_conf(cmd->server);
+    apr_size_t digits;
+    apr_int64_t bytes;
+
+    if (fault) {
+        return fault;
+    }
+    if (!strcmp(arg, "shm")) {
+        conf->store_size = CIVIC_STORE_SHM_DEFAULT;
+        return NULL;
+    }
+    digits = strncmp(arg, "shm(", 4) ? 0 : strspn(arg + 4, "0123456789");
+    if (digits == 0 || digits > 12 || strcmp(arg + 4 + digits, ")")) {
+        return civic_conf_fault(cmd, arg, "it must be shm or shm(bytes), as shm(33554432)");
+    }
+    bytes = apr_atoi64(arg + 4);
+    if (bytes < CIVIC_STORE_SHM_MIN || bytes > (apr_int64_t)64 << 30) {
+        return civic_conf_fault(cmd, arg, "the size must be 262144 to 68719476736 bytes");
+    }
+    conf->store_size = (apr_size_t)bytes;
+    return NULL;
+}
+
+/* A file with a seal key: 64 hex digits, white space around them. */
+static const char *seal_key_read(const char **hex, cmd_parms *cmd, const char *path)
+{
+    const char *text, *fault = civic_conf_read_secret(&text, cmd, path);
+    civic_bytes_t key;
+    apr_size_t len;
+
+    if (fault) {
+        return civic_conf_fault(cmd, path, fault);
+    }
+    while (apr_isspace(*text)) {
+        text++;
+    }
+    len = strcspn(text, " \t\r\n");
+    if (len != 2 * CIVIC_SEAL_KEY_LEN || text[len + strspn(text + len, " \t\r\n")] ||
+        !civic_hex_decode(&key, text, len, cmd->temp_pool)) {
+        return civic_conf_fault(cmd, path,
+                                apr_psprintf(cmd->pool,
+                                             "a seal key has 64 hex digits, this has %d "
+                                             "characters: make one with openssl rand -hex 32",
+                                             (int)len));
+    }
+    *hex = apr_pstrmemdup(cmd->pool, text, len);
+    return NULL;
+}
+
+const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
+                                    const char *previous)
+{
+    const char *fault = global_fault(cmd, current), *now, *before = NULL;
+
+    if (!fault) {
+        fault = seal_key_read(&now, cmd, current);
+    }
+    if (!fault && previous) {
+        fault = seal_key_read(&before, cmd, previous);
+    }
+    if (!fault) {
+        civic_server_conf(cmd->server)->seal_keys =
+            apr_pstrcat(cmd->pool, now, before ? " " : NULL, before, NULL);
+    }
+    return fault;
+}
+
+/* ---- CivicCookie
+ * ------------------------------------------------------------------------------ */
+
+static int is_token(const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (!apr_isascii(*p) || !(apr_isalnum(*p) || strchr("-_.", *p))) {
+            return 0;
+        }
+    }
+    return *text != '\0' && strlen(text) <= 64;
+}
+
+static const char *cookie_attribute(civic_server_conf_t *conf, const char *arg)
+{
+    if (!strncasecmp(arg, "Domain=", 7)) {
+        const char *domain = arg[7] == '.' ? arg + 8 : arg + 7;
+
+        if (!is_token(domain) || !strchr(domain, '.') || strchr(domain, '_')) {
+            return "Domain must be a domain name with a dot in it, as example.org";
+        }
+        conf->cookie_domain = domain;
+        return NULL;
+    }
+    if (!strncasecmp(arg, "Path=", 5)) {
+        if (!civic_return_path_is_local(arg + 5) || strpbrk(arg + 5, ";, ?#")) {
+            return "Path must start with a slash and have no ; , or space";
+        }
+        conf->cookie_path = arg + 5;
+        return NULL;
+    }
+    if (!strncasecmp(arg, "SameSite=", 9)) {
+        static const char *const values[] = {"Lax", "Strict", "None", NULL};
+
+        for (int i = 0; values[i]; i++) {
+            if (!strcasecmp(arg + 9, values[i])) {
+                conf->cookie_same_site = values[i];
+                return NULL;
+            }
+        }
+        return "SameSite must be Lax, Strict or None";
+    }
+    return "it must be Domain=, Path= or SameSite=; Secure and HttpOnly are always set";
+}
+
+const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    civic_server_conf_t *conf = civic_server_conf(cmd->server);
+
+    if (argc < 1 || !is_token(argv[0])) {
+        return "CivicCookie takes a name of letters, digits, - _ and . first, as __Host-civic";
+    }
+    conf->cookie_name = argv[0];
+    conf->cookie_domain = conf->cookie_path = conf->cookie_same_site = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *fault = cookie_attribute(conf, argv[i]);
+
+        if (fault) {
+            return civic_conf_fault(cmd, argv[i], fault);
+        }
+    }
+    if (!strncmp(conf->cookie_name, "__Host-", 7) &&
+        (conf->cookie_domain || (conf->cookie_path && strcmp(conf->cookie_path, "/")))) {
+        return civic_conf_fault(cmd, conf->cookie_name,
+                                "browsers take __Host- cookies only without Domain and with "
+                                "Path=/: choose another name, as civic");
+    }
+    return NULL;
+}
+
+/* ---- the rest
+ * --------------------------------------------------------------------------------- */
+
+const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_size_t len = strlen(arg);
+
+    if (len < 2 || len > 100 || *arg != '/' || arg[len - 1] == '/' || strstr(arg, "//") ||
+        strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/") !=
+            len) {
+        return civic_conf_fault(cmd, arg,
+                                "it must be a path such as /civic: letters, digits, "
+                                "- _ and /, no slash at its end");
+    }
+    civic_server_conf(cmd->server)->endpoint = arg;
+    return NULL;
+}
+
+const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *fault =
+        civic_conf_interval(&civic_server_conf(cmd->server)->exchange_timeout, arg);
+
+    return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
+}
+
+const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *fault = global_fault(cmd, arg);
+    apr_size_t digits = strspn(arg, "0123456789");
+
+    if (fault) {
+        return fault;
+    }
+    if (digits == 0 || digits > 5 || arg[digits] || atoi(arg) < 1) {
+        return civic_conf_fault(cmd, arg, "it must be a number of 1 to 99999");
+    }
+    civic_server_conf(cmd->server)->exchange_limit = atoi(arg);
+    return NULL;
+}

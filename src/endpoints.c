@@ -1,0 +1,140 @@
+/* endpoints.c - see endpoints.h. */
+#include "endpoints.h"
+
+#include <apr_fnmatch.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_config.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <string.h>
+
+#include "assets.h"
+#include "conf.h"
+#include "refuse.h"
+#include "request.h"
+#include "respond.h"
+
+static int send_asset(request_rec *r, const char *type, const char *text)
+{
+    civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
+
+    if (r->method_number != M_GET) {
+        return civic_endpoint_method(r, "GET");
+    }
+    reply->content_type = type;
+    reply->body = text;
+    reply->cacheable = 1;
+    return civic_respond(r, HTTP_OK, reply);
+}
+
+static int login_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_login_js);
+}
+
+static int page_style(request_rec *r)
+{
+    return send_asset(r, "text/css; charset=utf-8", civic_asset_page_css);
+}
+
+static const civic_endpoint_t endpoints[] = {
+    {"callback", civic_callback}, {"logout", civic_logout}, {"session", civic_session_info},
+    {"login.js", login_script},   {"page.css", page_style}, {NULL, NULL},
+};
+
+int civic_endpoint_method(request_rec *r, const char *allowed)
+{
+    civic_refusal_t refusal = {CIVIC_METHOD, apr_pstrcat(r->pool, "allowed: ", allowed, NULL)};
+    const char *first = ap_getword(r->pool, &allowed, ' ');
+
+    ap_allow_methods(r, REPLACE_ALLOW, first, *allowed ? allowed : NULL, NULL);
+    return civic_refuse(r, "endpoint", refusal,
+                        civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
+}
+
+static const civic_endpoint_t *find(const request_rec *r)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    const char *prefix = civic_conf_endpoint(conf);
+    apr_size_t len = strlen(prefix);
+
+    if (r->main || r->prev || conf->applications->nelts == 0 || !r->uri ||
+        strncmp(r->uri, prefix, len) || r->uri[len] != '/') {
+        return NULL;
+    }
+    for (const civic_endpoint_t *e = endpoints; e->name; e++) {
+        if (!strcmp(e->name, r->uri + len + 1)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+int civic_endpoints_claim(request_rec *r)
+{
+    const civic_endpoint_t *endpoint = find(r);
+
+    if (!endpoint) {
+        return DECLINED;
+    }
+    civic_request(r)->endpoint = endpoint;
+    /* Something for those who look at the name: no suffix that mod_mime would know. */
+    r->filename = apr_pstrdup(r->pool, "/civic-endpoint");
+    return OK;
+}
+
+int civic_endpoints_map(request_rec *r)
+{
+    return civic_request(r)->endpoint ? OK : DECLINED;
+}
+
+/* Is this section for a path of ours, and does it cover the one asked for? */
+static int section_applies(const request_rec *r, const core_dir_config *section,
+                           const char *prefix)
+{
+    apr_size_t own = strlen(prefix), len;
+
+    if (section->r || !section->d || strncmp(section->d, prefix, own) ||
+        (section->d[own] && section->d[own] != '/')) {
+        return 0;
+    }
+    if (section->d_is_fnmatch) {
+        return apr_fnmatch(section->d, r->uri, APR_FNM_PATHNAME) == APR_SUCCESS;
+    }
+    len = strlen(section->d);
+    while (len > 1 && section->d[len - 1] == '/') {
+        len--;
+    }
+    return !strncmp(section->d, r->uri, len) && (!r->uri[len] || r->uri[len] == '/');
+}
+
+int civic_endpoints_configure(request_rec *r)
+{
+    const core_server_config *core;
+    ap_conf_vector_t **sections;
+    const char *prefix;
+
+    if (!civic_request(r)->endpoint) {
+        return DECLINED;
+    }
+    core = ap_get_core_module_config(r->server->module_config);
+    prefix = civic_conf_endpoint(civic_server_conf(r->server));
+    sections = (ap_conf_vector_t **)core->sec_url->elts;
+    r->per_dir_config = r->server->lookup_defaults;
+    for (int i = 0; i < core->sec_url->nelts; i++) {
+        if (section_applies(r, ap_get_core_module_config(sections[i]), prefix)) {
+            r->per_dir_config =
+                ap_merge_per_dir_configs(r->pool, r->per_dir_config, sections[i]);
+        }
+    }
+    r->handler = "civic-endpoint"; /* keeps FallbackResource and the like away */
+    return DECLINED;
+}
+
+int civic_endpoints_handle(request_rec *r)
+{
+    const civic_endpoint_t *endpoint = civic_request(r)->endpoint;
+
+    return endpoint ? endpoint->handle(r) : DECLINED;
+}

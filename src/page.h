@@ -1,0 +1,36 @@
+/* page.h - the pages that people meet, and problem+json for programs. */
+#ifndef CIVIC_PAGE_H
+#define CIVIC_PAGE_H
+
+#include <httpd.h>
+#include "conf.h"
+#include "reason.h"
+#include "respond.h"
+
+/** What the login page is about. */
+typedef struct {
+    const civic_application_t *application;
+    const char *scope;
+    const char *state; /* sealed, state.h */
+    int hide_intro;
+    civic_reason reason; /* why it is shown: its words stand on the page */
+    const char *cause;   /* more about that, NULL for none */
+} civic_login_page_t;
+
+const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
+
+/** A page for a refusal. @param retry where "start again" leads, NULL for nowhere */
+const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
+                                        const char *retry);
+
+/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry.
+ */
+const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
+
+/** Asks before a logout that came by GET. @param back a local path or NULL */
+const civic_reply_t *civic_page_logout(request_rec *r, const char *back);
+
+/** For a person who is logged in but may not see this. */
+const civic_reply_t *civic_page_forbidden(request_rec *r);
+
+#endif

@@ -1,0 +1,171 @@
+/* request.c - see request.h. */
+#include "request.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <string.h>
+
+#include "cookie.h"
+#include "return_path.h"
+#include "runtime.h"
+#include "url.h"
+
+civic_request_t *civic_request(request_rec *r)
+{
+    civic_request_t *known = ap_get_module_config(r->request_config, &auth_civic_module);
+
+    if (!known) {
+        known = apr_pcalloc(r->pool, sizeof(*known));
+        ap_set_module_config(r->request_config, &auth_civic_module, known);
+    }
+    return known;
+}
+
+request_rec *civic_request_first(request_rec *r)
+{
+    while (r->main || r->prev) {
+        r = r->main ? r->main : r->prev;
+    }
+    return r;
+}
+
+/* One name may come several times (a parent domain's cookie): any that opens a session is
+ * good. */
+static void look_up(civic_lookup_t *lookup, request_rec *first)
+{
+    const civic_server_conf_t *conf = civic_server_conf(first->server);
+    const char *name = civic_cookie_name(first, lookup->application->cookie_suffix);
+    const apr_array_header_t *cookies = civic_request(first)->cookies;
+
+    lookup->reason = CIVIC_LOGIN_REQUIRED;
+    for (int i = 0; cookies && i < cookies->nelts; i++) {
+        const civic_cookie_t *cookie = &APR_ARRAY_IDX(cookies, i, civic_cookie_t);
+        civic_reason reason;
+
+        if (strcmp(cookie->name, name)) {
+            continue;
+        }
+        lookup->cookies++;
+        reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
+                                    conf->realm, lookup->application->sip.app_id,
+                                    apr_time_now(), first->pool);
+        if (reason != CIVIC_LOGIN_REQUIRED) {
+            lookup->reason = reason;
+            return;
+        }
+    }
+}
+
+civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application)
+{
+    request_rec *first = civic_request_first(r);
+    civic_request_t *known = civic_request(first);
+    civic_lookup_t *lookup;
+
+    if (!known->lookups) {
+        known->lookups = apr_array_make(first->pool, 2, sizeof(civic_lookup_t *));
+    }
+    for (int i = 0; i < known->lookups->nelts; i++) {
+        lookup = APR_ARRAY_IDX(known->lookups, i, civic_lookup_t *);
+        if (lookup->application == application) {
+            return lookup;
+        }
+    }
+    lookup = apr_pcalloc(first->pool, sizeof(*lookup));
+    lookup->application = application;
+    look_up(lookup, first);
+    APR_ARRAY_PUSH(known->lookups, civic_lookup_t *) = lookup;
+    return lookup;
+}
+
+const char *civic_request_reference(request_rec *r)
+{
+    /* No 0 O 1 I: people read it out over the telephone. */
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    request_rec *first = civic_request_first(r);
+    civic_request_t *known = civic_request(first);
+    unsigned char random[8];
+    char word[9] = {0};
+
+    if (!known->reference) {
+        if (!civic_random(random, sizeof(random))) {
+            memset(random, 0, sizeof(random));
+        }
+        for (int i = 0; i < 8; i++) {
+            word[i] = letters[random[i] & 31];
+        }
+        known->reference = apr_pstrdup(first->pool, word);
+    }
+    return known->reference;
+}
+
+int civic_request_is_https(request_rec *r)
+{
+    return !strcmp(ap_http_scheme(r), "https");
+}
+
+int civic_request_is_loopback(request_rec *r)
+{
+    return r->hostname && civic_host_is_loopback(r->hostname);
+}
+
+/* "GET http://host/path" asks for the path as well. */
+static const char *origin_form(const char *target)
+{
+    const char *path;
+
+    if (*target == '/') {
+        return target;
+    }
+    path = strstr(target, "://");
+    path = path ? strpbrk(path + 3, "/?#") : NULL;
+    return path && *path == '/' ? path : "/";
+}
+
+const char *civic_request_return_path(request_rec *r)
+{
+    request_rec *first = civic_request_first(r);
+    const char *path = origin_form(first->unparsed_uri ? first->unparsed_uri : "/");
+
+    return civic_return_path_is_local(path) ? civic_return_path_strip_uuid(path, r->pool)
+                                            : NULL;
+}
+
+/* Browsers set Sec-Fetch-Site themselves; where it is missing, Origin must be our own. */
+int civic_request_is_same_origin(request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *scheme = ap_http_scheme(r);
+
+    if (site) {
+        return !strcmp(site, "same-origin");
+    }
+    if (!origin) {
+        return 0;
+    }
+    if (host && !strcasecmp(origin, apr_pstrcat(r->pool, scheme, "://", host, NULL))) {
+        return 1;
+    }
+    return !strcasecmp(origin, ap_construct_url(r->pool, "", r));
+}
+
+int civic_request_is_navigation(request_rec *r)
+{
+    const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    if (apr_table_get(r->headers_in, "Upgrade")) {
+        return 0;
+    }
+    if (mode || dest) {
+        return mode && !strcmp(mode, "navigate") &&
+               (!dest || !strcmp(dest, "document") || !strcmp(dest, "iframe") ||
+                !strcmp(dest, "frame"));
+    }
+    return accept && ap_strcasestr(accept, "text/html") &&
+           !apr_table_get(r->headers_in, "X-Requested-With");
+}

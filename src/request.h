@@ -1,0 +1,74 @@
+/* request.h - what this module knows of a request while it lasts.
+ *
+ * Sub-requests and internal redirects share what the first request of their chain knows:
+ * cookies are read once, a session is looked up once for each application, and its use is
+ * noted once.
+ */
+#ifndef CIVIC_REQUEST_H
+#define CIVIC_REQUEST_H
+
+#include <httpd.h>
+#include "conf.h"
+#include "reason.h"
+#include "session.h"
+
+struct civic_reply;
+struct civic_endpoint;
+
+/** A session as one application's cookie brought it, or why there is none. */
+typedef struct {
+    const civic_application_t *application;
+    civic_reason reason; /* CIVIC_OK, CIVIC_LOGIN_REQUIRED, CIVIC_STORE_UNAVAILABLE */
+    civic_session_t session;
+    int cookies; /* how many of that name the browser sent */
+    int used;    /* its use was noted */
+} civic_lookup_t;
+
+typedef struct {
+    const char *name, *value;
+} civic_cookie_t;
+
+typedef struct {
+    /* of the chain's first request alone */
+    apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
+    apr_array_header_t *lookups; /* of civic_lookup_t * */
+    const char *reference;       /* the word that ties page and log */
+
+    /* of each request */
+    const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */
+    const struct civic_reply *reply;       /* what we answer, see respond.h */
+    civic_lookup_t *identity;              /* whose request this is, once it is judged */
+    int authorizing;                       /* see civic_authn_authorize */
+} civic_request_t;
+
+/** Of this request; made when there is none yet. */
+civic_request_t *civic_request(request_rec *r);
+
+/** The first request of the chain of sub-requests and internal redirects. */
+request_rec *civic_request_first(request_rec *r);
+
+/** The session that this browser has at an application; looked up once. Never NULL. */
+civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application);
+
+/** The word for this request that pages and log lines share: 8 letters and digits. */
+const char *civic_request_reference(request_rec *r);
+
+/** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
+int civic_request_is_https(request_rec *r);
+
+/** Plain http, but to this machine: good enough to try things out. */
+int civic_request_is_loopback(request_rec *r);
+
+/**
+ * Path and query as the browser asked for them, without scheme and host.
+ * @return in the pool; NULL when it is not a path that may be returned to (return_path.h)
+ */
+const char *civic_request_return_path(request_rec *r);
+
+/** Does the request come from a page of this very site (Sec-Fetch-Site, else Origin)? */
+int civic_request_is_same_origin(request_rec *r);
+
+/** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
+int civic_request_is_navigation(request_rec *r);
+
+#endif

@@ -1,0 +1,71 @@
+/* respond.c - see respond.h. */
+#include "respond.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "request.h"
+
+#define FILTER_NAME "CIVIC_HEADERS"
+
+static ap_filter_rec_t *filter;
+
+static void header_set(request_rec *r, const char *name, const char *value)
+{
+    apr_table_unset(r->err_headers_out, name);
+    apr_table_setn(r->headers_out, name, value);
+}
+
+/* Runs once, behind mod_headers and before the header is written. */
+static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
+{
+    request_rec *r = f->r;
+    const civic_reply_t *reply = civic_request(r)->reply;
+
+    ap_remove_output_filter(f);
+    if (reply) {
+        ap_set_content_type(r, reply->content_type);
+        header_set(r, "Content-Security-Policy",
+                   reply->policy ? reply->policy
+                                 : "default-src 'none'; frame-ancestors 'none'");
+        header_set(r, "Cache-Control",
+                   reply->cacheable ? "public, max-age=86400" : "no-store");
+        header_set(r, "X-Content-Type-Options", "nosniff");
+        /* Civic judges the site by the origin that the browser names: never no-referrer. */
+        header_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");
+        apr_table_unset(r->err_headers_out, "Content-Security-Policy-Report-Only");
+        apr_table_unset(r->headers_out, "Content-Security-Policy-Report-Only");
+    }
+    return ap_pass_brigade(f->next, brigade);
+}
+
+void civic_respond_register(apr_pool_t *pool)
+{
+    filter =
+        ap_register_output_filter(FILTER_NAME, headers_filter, NULL, AP_FTYPE_PROTOCOL - 1);
+}
+
+void civic_respond_insert_filter(request_rec *r)
+{
+    if (civic_request(r)->reply) {
+        ap_add_output_filter_handle(filter, NULL, r, r->connection);
+    }
+}
+
+int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
+{
+    civic_request(r)->reply = reply;
+    if (status != HTTP_OK) {
+        ap_custom_response(r, status, apr_pstrcat(r->pool, "\"", reply->body, NULL));
+        return status;
+    }
+    ap_add_output_filter_handle(filter, NULL, r, r->connection);
+    ap_set_content_type(r, reply->content_type);
+    ap_set_content_length(r, (apr_off_t)strlen(reply->body));
+    if (!r->header_only) {
+        ap_rputs(reply->body, r);
+    }
+    return OK;
+}

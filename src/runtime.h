@@ -1,0 +1,27 @@
+/* runtime.h - what a running server shares: made at startup, read by requests. */
+#ifndef CIVIC_RUNTIME_H
+#define CIVIC_RUNTIME_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include "slots.h"
+#include "state.h"
+#include "store.h"
+#include "transport.h"
+
+typedef struct civic_runtime {
+    civic_store_t *store;
+    civic_seal_keys_t seal_keys;
+    civic_slots_t *slots;
+    civic_transport_t *transport; /* of this child */
+} civic_runtime_t;
+
+/* Hooks, in the order in which httpd runs them. */
+int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                               server_rec *s);
+int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                              server_rec *s);
+void civic_startup_child_init(apr_pool_t *pchild, server_rec *s);
+
+#endif

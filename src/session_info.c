@@ -1,0 +1,71 @@
+/* session_info.c - CivicEndpoint/session: what the server knows of this browser's sessions. It
+ * looks, and never moves the idle clock. Times are seconds since the epoch. */
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+
+#include "endpoints.h"
+#include "json.h"
+#include "refuse.h"
+#include "request.h"
+#include "respond.h"
+
+static json_t *claims_json(const civic_claims_t *claims)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < claims->count; i++) {
+        const civic_claim_t *claim = &claims->items[i];
+
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "label", claim->label,
+                                              "value", claim->value, "verified",
+                                              claim->flags == CIVIC_CLAIM_VERIFIED));
+    }
+    return list;
+}
+
+static json_t *session_json(request_rec *r, const civic_session_t *session)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const civic_record_t *record = &session->record;
+    apr_time_t idle_ends = session->times.last_used + civic_conf_idle(dir);
+    apr_time_t ends = record->created + civic_conf_life(dir);
+
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "application",
+                     record->application, "scope", record->scope, "userId", record->user_id,
+                     "created", (json_int_t)apr_time_sec(record->created), "lastUsed",
+                     (json_int_t)apr_time_sec(session->times.last_used), "idleEnds",
+                     (json_int_t)apr_time_sec(idle_ends), "ends",
+                     (json_int_t)apr_time_sec(
+                         ends < session->times.expires ? ends : session->times.expires),
+                     "claims", claims_json(&record->claims));
+}
+
+int civic_session_info(request_rec *r)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
+    json_t *sessions = json_array();
+    json_t *body;
+
+    if (r->method_number != M_GET) {
+        json_decref(sessions);
+        return civic_endpoint_method(r, "GET");
+    }
+    body = civic_json_own(json_pack("{s:o}", "sessions", sessions), r->pool);
+    for (int i = 0; i < conf->applications->nelts; i++) {
+        civic_application_t *app = APR_ARRAY_IDX(conf->applications, i, civic_application_t *);
+        civic_lookup_t *lookup = civic_request_session(r, app);
+
+        if (lookup->reason == CIVIC_STORE_UNAVAILABLE) {
+            return civic_refuse(r, "session", (civic_refusal_t){lookup->reason, NULL},
+                                CIVIC_AS_PROBLEM);
+        }
+        if (lookup->reason == CIVIC_OK) {
+            json_array_append_new(sessions, session_json(r, &lookup->session));
+        }
+    }
+    reply->content_type = CIVIC_TYPE_JSON;
+    reply->body = body ? civic_json_text(body, r->pool) : NULL;
+    return reply->body ? civic_respond(r, HTTP_OK, reply) : HTTP_INTERNAL_SERVER_ERROR;
+}

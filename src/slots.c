@@ -1,0 +1,52 @@
+/* slots.c - see slots.h. */
+#include "slots.h"
+
+#include <apr_shm.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct civic_slots {
+    int count;
+    _Atomic apr_time_t *until; /* [count], shared; a time that has passed is a free slot */
+};
+
+civic_slots_t *civic_slots_create(int count, apr_pool_t *pool)
+{
+    apr_size_t size = (apr_size_t)count * sizeof(_Atomic apr_time_t);
+    civic_slots_t *slots = apr_palloc(pool, sizeof(*slots));
+    apr_shm_t *shm;
+
+    if (apr_shm_create(&shm, size, NULL, pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    slots->count = count;
+    slots->until = apr_shm_baseaddr_get(shm);
+    memset((void *)slots->until, 0, size);
+    return slots;
+}
+
+int civic_slots_take(civic_slot_t *slot, civic_slots_t *slots, apr_time_t now,
+                     apr_time_t until)
+{
+    for (int i = 0; i < slots->count; i++) {
+        apr_time_t seen = atomic_load(&slots->until[i]);
+
+        if (seen <= now && atomic_compare_exchange_strong(&slots->until[i], &seen, until)) {
+            slot->index = i;
+            slot->until = until;
+            return 1;
+        }
+    }
+    slot->index = -1;
+    return 0;
+}
+
+void civic_slots_give_back(const civic_slot_t *slot, civic_slots_t *slots)
+{
+    apr_time_t mine = slot->until;
+
+    /* Somebody else's by now, if this exchange overran its time. */
+    if (slot->index >= 0) {
+        atomic_compare_exchange_strong(&slots->until[slot->index], &mine, 0);
+    }
+}

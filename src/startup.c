@@ -1,0 +1,284 @@
+/* startup.c - what needs the whole configuration: cross checks, shared memory, keys, children.
+ */
+#include "runtime.h"
+
+#include <ap_mpm.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <string.h>
+
+#include "conf.h"
+#include "encoding.h"
+#include "log.h"
+#include "session.h"
+
+/* ---- cross checks, also run by apachectl configtest
+ * -------------------------------------------- */
+
+typedef struct {
+    server_rec *main_server;
+    apr_pool_t *pool;
+    int faults;
+} check_t;
+
+static void complain(check_t *check, const ap_directive_t *node, const char *what)
+{
+    check->faults++;
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, check->main_server,
+                 CIVIC_LOG_PREFIX "%s:%d: %s", node->filename, node->line_num, what);
+}
+
+/* The host of a <VirtualHost> node: httpd notes where each was defined. */
+static server_rec *host_of(const check_t *check, const ap_directive_t *node)
+{
+    for (server_rec *s = check->main_server->next; s; s = s->next) {
+        if (s->defn_line_number == (unsigned)node->line_num && s->defn_name &&
+            !strcmp(s->defn_name, node->filename)) {
+            return s;
+        }
+    }
+    return check->main_server;
+}
+
+/* What is said outside of all hosts counts for each: one that has it is enough. */
+static const server_rec *any_with(const check_t *check, server_rec *host, const char *id)
+{
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        const civic_server_conf_t *conf = civic_server_conf(s);
+
+        if (id ? civic_conf_application(conf, id) != NULL : conf->applications->nelts > 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static int says(const ap_directive_t *node, const char *directive)
+{
+    for (; node; node = node->next) {
+        if (!strcasecmp(node->directive, directive) || says(node->first_child, directive)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void check_use(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args;
+    const char *id = ap_getword_conf(check->pool, &args);
+
+    if (!any_with(check, host, id)) {
+        complain(check, node,
+                 apr_psprintf(check->pool,
+                              "CivicUse %.100s: there is no such application here: add "
+                              "<CivicApplication %.100s> or name one that exists",
+                              id, id));
+    }
+}
+
+static void check_auth_type(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args;
+
+    if (strcasecmp(ap_getword_conf(check->pool, &args), CIVIC_AUTH_TYPE)) {
+        return;
+    }
+    if (!any_with(check, host, NULL)) {
+        complain(check, node,
+                 "AuthType Civic, but no application is configured here: add a "
+                 "<CivicApplication> with its keys");
+    }
+    else if (host && civic_server_conf(host)->applications->nelts > 1 &&
+             !says(ap_conftree, "CivicUse")) {
+        complain(check, node,
+                 "AuthType Civic, but several applications are configured and no "
+                 "CivicUse says which one guards here");
+    }
+}
+
+static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    for (; node; node = node->next) {
+        if (!strcasecmp(node->directive, "<VirtualHost")) {
+            check_nodes(check, node->first_child, host_of(check, node));
+            continue;
+        }
+        if (!strcasecmp(node->directive, "CivicUse")) {
+            check_use(check, node, host);
+        }
+        else if (!strcasecmp(node->directive, "AuthType")) {
+            check_auth_type(check, node, host);
+        }
+        check_nodes(check, node->first_child, host);
+    }
+}
+
+int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    civic_conf_reset();
+    return OK;
+}
+
+int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                               server_rec *s)
+{
+    check_t check = {.main_server = s, .pool = ptemp};
+
+    check_nodes(&check, ap_conftree, NULL);
+    return check.faults ? HTTP_INTERNAL_SERVER_ERROR : OK;
+}
+
+/* ---- shared memory
+ * ------------------------------------------------------------------------------ */
+
+/* Survives restarts of this parent: sessions and key outlive a graceful and a hard restart. */
+typedef struct {
+    apr_shm_t *segment;
+    apr_size_t size;
+    int has_key;
+    unsigned char key[CIVIC_SEAL_KEY_LEN];
+} retained_t;
+
+static retained_t *retained(void)
+{
+    retained_t *kept = ap_retained_data_get("auth_civic");
+
+    return kept ? kept : ap_retained_data_create("auth_civic", sizeof(*kept));
+}
+
+static int segment_make(retained_t *kept, apr_size_t size, server_rec *s)
+{
+    apr_status_t rv;
+
+    if (kept->segment) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     CIVIC_LOG_PREFIX
+                     "the size of the session store changes from %" APR_SIZE_T_FMT
+                     " to %" APR_SIZE_T_FMT " bytes: all sessions end",
+                     kept->size, size);
+        apr_shm_destroy(kept->segment);
+        kept->segment = NULL;
+    }
+    rv = apr_shm_create(&kept->segment, size, NULL, s->process->pool);
+    if (rv != APR_SUCCESS) {
+        kept->segment = NULL;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     CIVIC_LOG_PREFIX "no shared memory of %" APR_SIZE_T_FMT
+                                      " bytes: make CivicSessionStore smaller",
+                     size);
+        return 0;
+    }
+    memset(apr_shm_baseaddr_get(kept->segment), 0, size);
+    kept->size = size;
+    if (!civic_store_shm_format(apr_shm_baseaddr_get(kept->segment), size)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     CIVIC_LOG_PREFIX "the session store's lock cannot be made");
+        return 0;
+    }
+    return 1;
+}
+
+static civic_store_t *store_open(retained_t *kept, apr_size_t size, server_rec *s,
+                                 apr_pool_t *pool)
+{
+    civic_store_t *store = NULL;
+
+    if (kept->segment && kept->size == size) {
+        store = civic_store_shm_open(apr_shm_baseaddr_get(kept->segment), size, pool);
+    }
+    if (!store && segment_make(kept, size, s)) {
+        store = civic_store_shm_open(apr_shm_baseaddr_get(kept->segment), size, pool);
+    }
+    return store;
+}
+
+static int seal_keys_set(civic_seal_keys_t *keys, retained_t *kept,
+                         const civic_server_conf_t *conf, apr_pool_t *pool)
+{
+    civic_bytes_t key;
+
+    if (conf->seal_keys) {
+        civic_hex_decode(&key, conf->seal_keys, 2 * CIVIC_SEAL_KEY_LEN, pool);
+        memcpy(keys->current, key.data, CIVIC_SEAL_KEY_LEN);
+        keys->has_previous = strlen(conf->seal_keys) > 2 * CIVIC_SEAL_KEY_LEN;
+        if (keys->has_previous) {
+            civic_hex_decode(&key, conf->seal_keys + 2 * CIVIC_SEAL_KEY_LEN + 1,
+                             2 * CIVIC_SEAL_KEY_LEN, pool);
+            memcpy(keys->previous, key.data, CIVIC_SEAL_KEY_LEN);
+        }
+        return 1;
+    }
+    if (!kept->has_key) {
+        kept->has_key = civic_random(kept->key, sizeof(kept->key));
+    }
+    memcpy(keys->current, kept->key, sizeof(kept->key));
+    return kept->has_key;
+}
+
+static int default_limit(void)
+{
+    int daemons = 1, threads = 1;
+
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return daemons * (threads > 0 ? threads : 1) / 4 > 1
+               ? daemons * (threads > 0 ? threads : 1) / 4
+               : 1;
+}
+
+/* A cookie with a Domain is meant for all hosts below it; any other for its own site. */
+static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
+{
+    char *name = apr_pstrdup(pool, conf->cookie_domain  ? conf->cookie_domain
+                                   : s->server_hostname ? s->server_hostname
+                                                        : "");
+
+    ap_str_tolower(name);
+    return civic_session_realm(conf->realm, name);
+}
+
+int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                              server_rec *s)
+{
+    const civic_server_conf_t *conf = civic_server_conf(s);
+    retained_t *kept = retained();
+    civic_runtime_t *runtime;
+    int limit;
+
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    runtime = apr_pcalloc(pconf, sizeof(*runtime));
+    limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
+    runtime->store = store_open(
+        kept, conf->store_size ? conf->store_size : CIVIC_STORE_SHM_DEFAULT, s, pconf);
+    runtime->slots = civic_slots_create(limit, pconf);
+    if (!runtime->store || !runtime->slots ||
+        !seal_keys_set(&runtime->seal_keys, kept, conf, ptemp)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     CIVIC_LOG_PREFIX "shared memory or random numbers are missing: not "
+                                      "starting");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    for (; s; s = s->next) {
+        civic_server_conf(s)->runtime = runtime;
+        if (!realm_set(civic_server_conf(s), s, ptemp)) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    civic_runtime_t *runtime = civic_server_conf(s)->runtime;
+
+    runtime->transport = civic_transport_create(pchild);
+    if (!runtime->transport) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     CIVIC_LOG_PREFIX "libcurl cannot be set up: nobody can log in");
+    }
+}

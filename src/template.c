@@ -1,0 +1,42 @@
+/* template.c - see template.h. */
+#include "template.h"
+
+#include <apr_escape.h>
+#include <apr_strings.h>
+#include <string.h>
+
+static void push(apr_array_header_t *parts, const char *text)
+{
+    APR_ARRAY_PUSH(parts, const char *) = text;
+}
+
+const char *civic_template_render(const char *page, const apr_table_t *values,
+                                  apr_pool_t *pool)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 64, sizeof(const char *));
+
+    for (;;) {
+        const char *open = strstr(page, "{{");
+        const char *close = open ? strstr(open, "}}") : NULL;
+        const char *tag, *value, *skip;
+
+        if (!close) {
+            push(parts, page);
+            return apr_array_pstrcat(pool, parts, 0);
+        }
+        push(parts, apr_pstrmemdup(pool, page, open - page));
+        page = close + 2;
+        tag = apr_pstrmemdup(pool, open + 2, close - open - 2);
+        if (*tag == '/') {
+            continue;
+        }
+        value = apr_table_get((apr_table_t *)values, *tag == '?' ? tag + 1 : tag);
+        if (*tag != '?' && value) {
+            push(parts, apr_pescape_entity(pool, value, 0));
+        }
+        skip = *tag == '?' && !value ? strstr(page, "{{/}}") : NULL;
+        if (skip) {
+            page = skip + 5;
+        }
+    }
+}
