@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <errno.h>
+#include <stddef.h>
 #include <http_core.h>
 
 /* Longest CivicSessionLife seen while the configuration is read (by one thread). */
@@ -241,7 +242,7 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicScope", civic_set_scope, NULL, OR_AUTHCFG,
                   "scope request of the login button (default BASIC_SIGNUP)"),
     AP_INIT_FLAG("CivicHideIntro", ap_set_flag_slot,
-                 (void *)APR_OFFSETOF(civic_dir_conf_t, hide_intro), OR_AUTHCFG,
+                 (void *)offsetof(civic_dir_conf_t, hide_intro), OR_AUTHCFG,
                  "On: the browser library leaves out its introduction (default Off)"),
     AP_INIT_TAKE1("CivicUnauthenticated", civic_set_unauthenticated, NULL, OR_AUTHCFG,
                   "what a request without a session gets: auto, page, 401 or pass"),
@@ -252,7 +253,7 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_FLAG("CivicSessionActivity", ap_set_flag_slot,
-                 (void *)APR_OFFSETOF(civic_dir_conf_t, activity), OR_AUTHCFG,
+                 (void *)offsetof(civic_dir_conf_t, activity), OR_AUTHCFG,
                  "Off: requests here do not keep the session alive (default On)"),
 
     AP_INIT_TAKE1("CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
