@@ -1,0 +1,224 @@
+/* state.c - see state.h.
+ *
+ *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1)
+ * scope | path login cookie: version(1) | id(16) | completed(8) | application(8) | logins(1) |
+ * zeros
+ *
+ * Integers are little endian. Both are what civic_seal seals, each for its own purpose.
+ */
+#include "state.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "jws.h"
+#include "return_path.h"
+#include "scope.h"
+
+enum {
+    VERSION = 1,
+    STATE_FIXED = 1 + 8 + CIVIC_BROWSER_ID_LEN,
+    COOKIE_BYTES = 68,                                /* 91 characters of base64url */
+    COOKIE_CLEAR = COOKIE_BYTES - CIVIC_SEAL_OVERHEAD /* 40 */
+};
+
+static const char state_purpose[] = "civic state 1";
+static const char cookie_purpose[] = "civic login cookie 1";
+
+static void time_put(unsigned char *out, apr_time_t time)
+{
+    for (int i = 0; i < 8; i++) {
+        out[i] = (unsigned char)((apr_uint64_t)time >> (8 * i));
+    }
+}
+
+static apr_time_t time_get(const unsigned char *in)
+{
+    apr_uint64_t value = 0;
+
+    for (int i = 8; i > 0; i--) {
+        value = value << 8 | in[i - 1];
+    }
+    return (apr_time_t)value;
+}
+
+static int is_base64url(const char *text, apr_size_t len)
+{
+    for (apr_size_t i = 0; i < len; i++) {
+        if (!apr_isascii(text[i]) ||
+            !(apr_isalnum(text[i]) || text[i] == '-' || text[i] == '_')) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Text that came from the network -> what was sealed, with either key. */
+static int unseal(civic_bytes_t *clear, const char *text, apr_size_t len, const char *purpose,
+                  const civic_seal_keys_t *keys, apr_pool_t *pool)
+{
+    civic_bytes_t sealed;
+
+    if (!civic_base64url_decode(&sealed, text, len, pool)) {
+        return 0;
+    }
+    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool) ||
+           (keys->has_previous &&
+            civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
+}
+
+/* ---- the login cookie
+ * -------------------------------------------------------------------------------- */
+
+int civic_browser_new(civic_browser_t *browser)
+{
+    memset(browser, 0, sizeof(*browser));
+    return civic_random(browser->id, sizeof(browser->id));
+}
+
+const char *civic_browser_seal(const civic_browser_t *browser, const civic_seal_keys_t *keys,
+                               apr_pool_t *pool)
+{
+    unsigned char clear[COOKIE_CLEAR] = {VERSION};
+    civic_bytes_t sealed;
+
+    memcpy(clear + 1, browser->id, CIVIC_BROWSER_ID_LEN);
+    time_put(clear + 17, browser->completed);
+    memcpy(clear + 25, browser->application, sizeof(browser->application));
+    clear[33] = browser->logins;
+    if (!civic_seal(&sealed, keys->current, cookie_purpose, clear, sizeof(clear), pool)) {
+        return NULL;
+    }
+    return civic_base64url_encode(sealed.data, sealed.len, pool);
+}
+
+int civic_browser_open(civic_browser_t *browser, const char *text,
+                       const civic_seal_keys_t *keys, apr_pool_t *pool)
+{
+    civic_bytes_t clear;
+
+    if (strnlen(text, CIVIC_LOGIN_COOKIE_LEN + 1) != CIVIC_LOGIN_COOKIE_LEN ||
+        !is_base64url(text, CIVIC_LOGIN_COOKIE_LEN) ||
+        !unseal(&clear, text, CIVIC_LOGIN_COOKIE_LEN, cookie_purpose, keys, pool) ||
+        clear.len != COOKIE_CLEAR || clear.data[0] != VERSION) {
+        return 0;
+    }
+    memcpy(browser->id, clear.data + 1, CIVIC_BROWSER_ID_LEN);
+    browser->completed = time_get(clear.data + 17);
+    memcpy(browser->application, clear.data + 25, sizeof(browser->application));
+    browser->logins = clear.data[33];
+    return 1;
+}
+
+/* ---- the state
+ * --------------------------------------------------------------------------------------- */
+
+static int browser_digest(unsigned char digest[CIVIC_BROWSER_ID_LEN],
+                          const civic_browser_t *browser)
+{
+    unsigned char whole[CIVIC_SHA256_LEN];
+
+    if (!civic_sha256(whole, browser->id, sizeof(browser->id))) {
+        return 0;
+    }
+    memcpy(digest, whole, CIVIC_BROWSER_ID_LEN);
+    return 1;
+}
+
+int civic_state_bind(civic_state_t *state, const civic_browser_t *browser)
+{
+    return browser_digest(state->browser, browser);
+}
+
+const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t *keys,
+                             apr_pool_t *pool)
+{
+    apr_size_t application = strlen(state->application), scope = strlen(state->scope);
+    apr_size_t path = strlen(state->return_path);
+    apr_size_t len = STATE_FIXED + 2 + application + 1 + scope + path;
+    unsigned char *clear, *out;
+    civic_bytes_t sealed;
+
+    if (application > 65535 || scope > CIVIC_SCOPE_MAX ||
+        (len + CIVIC_SEAL_OVERHEAD + 2) / 3 * 4 > CIVIC_STATE_MAX) {
+        return NULL;
+    }
+    clear = out = apr_palloc(pool, len);
+    *out++ = VERSION;
+    time_put(out, state->issued);
+    memcpy(out + 8, state->browser, CIVIC_BROWSER_ID_LEN);
+    out += 8 + CIVIC_BROWSER_ID_LEN;
+    *out++ = (unsigned char)application;
+    *out++ = (unsigned char)(application >> 8);
+    memcpy(out, state->application, application);
+    out += application;
+    *out++ = (unsigned char)scope;
+    memcpy(out, state->scope, scope);
+    memcpy(out + scope, state->return_path, path);
+    if (!civic_seal(&sealed, keys->current, state_purpose, clear, len, pool)) {
+        return NULL;
+    }
+    return civic_base64url_encode(sealed.data, sealed.len, pool);
+}
+
+/* Sealed here, so only an older version of this module could have written it otherwise. */
+static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_pool_t *pool)
+{
+    const unsigned char *in = clear->data, *end = clear->data + clear->len;
+    apr_size_t n;
+
+    if (clear->len < STATE_FIXED + 3 || *in++ != VERSION) {
+        return 0;
+    }
+    state->issued = time_get(in);
+    memcpy(state->browser, in + 8, CIVIC_BROWSER_ID_LEN);
+    in += 8 + CIVIC_BROWSER_ID_LEN;
+    n = (apr_size_t)(in[0] | in[1] << 8);
+    in += 2;
+    if ((apr_size_t)(end - in) < n + 1) {
+        return 0;
+    }
+    state->application = apr_pstrmemdup(pool, (const char *)in, n);
+    in += n;
+    n = *in++;
+    if ((apr_size_t)(end - in) < n) {
+        return 0;
+    }
+    state->scope = apr_pstrmemdup(pool, (const char *)in, n);
+    in += n;
+    state->return_path = apr_pstrmemdup(pool, (const char *)in, (apr_size_t)(end - in));
+    return civic_scope_is_name(state->scope) && civic_return_path_is_local(state->return_path);
+}
+
+civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
+                              const civic_seal_keys_t *keys, apr_pool_t *pool)
+{
+    civic_state_t read = {0};
+    civic_bytes_t clear;
+
+    if (len == 0 || len > CIVIC_STATE_MAX || !is_base64url(text, len) ||
+        !unseal(&clear, text, len, state_purpose, keys, pool) ||
+        !state_decode(&read, &clear, pool)) {
+        return CIVIC_STATE_INVALID;
+    }
+    *state = read;
+    return CIVIC_OK;
+}
+
+civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t *browser,
+                               apr_time_t now)
+{
+    unsigned char digest[CIVIC_BROWSER_ID_LEN];
+
+    if (!browser || !browser_digest(digest, browser) ||
+        !civic_equal(digest, state->browser, sizeof(digest))) {
+        return CIVIC_STATE_FOREIGN;
+    }
+    if (now - state->issued > CIVIC_STATE_LIFE ||
+        state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
+        return CIVIC_STATE_EXPIRED;
+    }
+    return CIVIC_OK;
+}
