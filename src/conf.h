@@ -11,7 +11,9 @@
 #include "record.h"
 #include "sip.h"
 
+#pragma GCC visibility push(default) /* the one symbol that is exported */
 extern module AP_MODULE_DECLARE_DATA auth_civic_module;
+#pragma GCC visibility pop
 
 #define CIVIC_UNSET     (-1)
 #define CIVIC_AUTH_TYPE "Civic"

@@ -10,7 +10,10 @@
 #include <http_config.h>
 #include <http_log.h>
 
+/* The module record is the one symbol that is exported; each reference must agree. */
+#pragma GCC visibility push(default)
 APLOG_USE_MODULE(auth_civic);
+#pragma GCC visibility pop
 
 #define CIVIC_LOG_PREFIX "auth_civic: "
 

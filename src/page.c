@@ -21,13 +21,34 @@ static const civic_reply_t *reply_make(request_rec *r, const char *type, const c
     return reply;
 }
 
+/* AuthName as it was written: httpd keeps it with its quotes escaped. */
+static const char *site_name(request_rec *r)
+{
+    const char *name = ap_auth_name(r);
+    char *plain, *out;
+
+    if (!name) {
+        return ap_get_server_name(r);
+    }
+    plain = out = apr_pstrdup(r->pool, name);
+    for (; *name; name++) {
+        if (*name != '\\' || !name[1]) {
+            *out++ = *name;
+        }
+        else {
+            *out++ = *++name;
+        }
+    }
+    *out = '\0';
+    return plain;
+}
+
 /* What every page needs. */
 static apr_table_t *values_make(request_rec *r)
 {
     apr_table_t *values = apr_table_make(r->pool, 20);
-    const char *name = ap_auth_name(r);
 
-    apr_table_setn(values, "site", name ? name : ap_get_server_name(r));
+    apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
     return values;

@@ -58,7 +58,7 @@ int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
 {
     civic_request(r)->reply = reply;
     if (status != HTTP_OK) {
-        ap_custom_response(r, status, apr_pstrcat(r->pool, "\"", reply->body, NULL));
+        ap_custom_response(r, status, reply->body);
         return status;
     }
     ap_add_output_filter_handle(filter, NULL, r, r->connection);

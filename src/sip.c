@@ -2,7 +2,6 @@
 #include "sip.h"
 
 #include <apr_strings.h>
-#include <math.h>
 #include <string.h>
 
 #include "encoding.h"
@@ -60,7 +59,7 @@ static const char *request_token(const civic_sip_application_t *app, double now,
                                  apr_pool_t *pool)
 {
     const char *jti = civic_uuid(pool);
-    json_int_t issued = (json_int_t)floor(now);
+    json_int_t issued = (json_int_t)now;
     json_t *payload;
 
     if (!jti) {
