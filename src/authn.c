@@ -70,8 +70,7 @@ static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_con
     }
 }
 
-/* ---- no session
- * --------------------------------------------------------------------------------- */
+/* ---- no session ---- */
 
 static void challenge(request_rec *r)
 {
@@ -90,9 +89,9 @@ static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
     const civic_application_t *app = lookup->application;
     apr_time_t now = apr_time_now();
 
-    if (lookup->reason != CIVIC_LOGIN_REQUIRED || browser->completed > now ||
-        now - browser->completed > JUST_COMPLETED ||
-        memcmp(browser->application, app->digest, sizeof(app->digest))) {
+    if (lookup->reason != CIVIC_LOGIN_REQUIRED || browser->completed > now
+        || now - browser->completed > JUST_COMPLETED
+        || memcmp(browser->application, app->digest, sizeof(app->digest))) {
         return NULL;
     }
     if (lookup->cookies > 1) {
@@ -146,10 +145,10 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
-    if (!browser_prepare(r, &browser, &page.cause, lookup) ||
-        !civic_state_bind(&state, &browser) ||
-        !(page.state = civic_state_seal(
-              &state, &civic_server_conf(r->server)->runtime->seal_keys, r->pool))) {
+    if (!browser_prepare(r, &browser, &page.cause, lookup)
+        || !civic_state_bind(&state, &browser)
+        || !(page.state = civic_state_seal(
+                 &state, &civic_server_conf(r->server)->runtime->seal_keys, r->pool))) {
         return civic_refuse(r, what,
                             refusal_make(CIVIC_INTERNAL, "the state cannot be sealed"),
                             CIVIC_AS_PAGE);
@@ -166,9 +165,9 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const char *return_path;
-    int to_person =
-        dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE ||
-        (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r));
+    int to_person = dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE
+                    || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
+                        && civic_request_is_navigation(r));
 
     /* Only its status matters: nobody sees a sub-request's page. */
     if (r->main) {
@@ -197,8 +196,7 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
     return login_page(r, lookup, refusal, return_path);
 }
 
-/* ---- the hooks
- * ---------------------------------------------------------------------------------- */
+/* ---- the hooks ---- */
 
 static int is_ours(request_rec *r)
 {
@@ -255,8 +253,8 @@ int civic_authn_pass(request_rec *r)
     }
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     lookup = app ? civic_request_session(r, app) : NULL;
-    if (lookup && judge(lookup, dir, r->pool).reason == CIVIC_OK &&
-        (user = civic_identity_user(r, &lookup->session))) {
+    if (lookup && judge(lookup, dir, r->pool).reason == CIVIC_OK
+        && (user = civic_identity_user(r, &lookup->session))) {
         note_use(r, lookup, dir);
         civic_identity_set(r, lookup, user);
     }

@@ -44,8 +44,9 @@ civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *l
     buffer = apr_palloc(r->pool, CIVIC_BODY_MAX + 2);
     if (ap_should_client_block(r)) {
         /* One byte more than allowed tells a body that is too long from one that just fits. */
-        while (have <= CIVIC_BODY_MAX &&
-               (got = ap_get_client_block(r, buffer + have, CIVIC_BODY_MAX + 1 - have)) != 0) {
+        while (have <= CIVIC_BODY_MAX
+               && (got = ap_get_client_block(r, buffer + have, CIVIC_BODY_MAX + 1 - have))
+                      != 0) {
             if (got < 0) {
                 return incomplete("the connection broke, or it took too long");
             }

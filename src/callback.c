@@ -41,8 +41,7 @@ static civic_refusal_t refuse(civic_reason reason, const char *detail)
     return (civic_refusal_t){reason, detail};
 }
 
-/* ---- the request
- * -------------------------------------------------------------------------------- */
+/* ---- the request ---- */
 
 static civic_refusal_t read_form(login_t *login, const char **state)
 {
@@ -96,8 +95,8 @@ static civic_refusal_t open_state(login_t *login, const char *text)
 static civic_refusal_t use_once(login_t *login)
 {
     const double longest = 10 * 366 * 86400.0;
-    double life = login->code.expires_at + CIVIC_CLOCK_TOLERANCE -
-                  (double)apr_time_now() / APR_USEC_PER_SEC;
+    double life = login->code.expires_at + CIVIC_CLOCK_TOLERANCE
+                  - (double)apr_time_now() / APR_USEC_PER_SEC;
     apr_time_t now = apr_time_now();
     unsigned char key[CIVIC_STORE_KEY_LEN];
     const char *text = apr_pstrcat(login->r->pool, login->application->sip.app_id, " ",
@@ -118,8 +117,7 @@ static civic_refusal_t use_once(login_t *login)
     }
 }
 
-/* ---- the exchange
- * ------------------------------------------------------------------------------- */
+/* ---- the exchange ---- */
 
 static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
 {
@@ -146,8 +144,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     return refusal;
 }
 
-/* ---- the session
- * -------------------------------------------------------------------------------- */
+/* ---- the session ---- */
 
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
@@ -205,13 +202,13 @@ static int session_wins(const login_t *login, civic_reason reason)
 {
     const civic_lookup_t *lookup;
 
-    if (reason != CIVIC_STATE_EXPIRED && reason != CIVIC_TOKEN_EXPIRED &&
-        reason != CIVIC_TOKEN_REPLAYED && reason != CIVIC_CODE_USED) {
+    if (reason != CIVIC_STATE_EXPIRED && reason != CIVIC_TOKEN_EXPIRED
+        && reason != CIVIC_TOKEN_REPLAYED && reason != CIVIC_CODE_USED) {
         return 0;
     }
     lookup = civic_request_session(login->r, login->application);
-    return lookup->reason == CIVIC_OK &&
-           civic_scope_covers(lookup->session.record.scope, login->state.scope);
+    return lookup->reason == CIVIC_OK
+           && civic_scope_covers(lookup->session.record.scope, login->state.scope);
 }
 
 static int answer(request_rec *r, const char *location)

@@ -52,9 +52,9 @@ static const char *item_read(civic_claim_t *claim, const json_t *item, apr_pool_
     }
     claim->flags =
         (unsigned char)((json_is_true(json_object_get(item, "isValid")) ? CIVIC_CLAIM_VALID
-                                                                        : 0) |
-                        (json_is_true(json_object_get(item, "isOwner")) ? CIVIC_CLAIM_OWNED
-                                                                        : 0));
+                                                                        : 0)
+                        | (json_is_true(json_object_get(item, "isOwner")) ? CIVIC_CLAIM_OWNED
+                                                                          : 0));
     return NULL;
 }
 
@@ -105,8 +105,7 @@ const char *civic_claims_get(const civic_claims_t *claims, const char *label)
     return value;
 }
 
-/* ---- the picture
- * ------------------------------------------------------------------------------- */
+/* ---- the picture ---- */
 
 static civic_claim_t *find(const civic_claims_t *claims, const char *label)
 {
@@ -127,8 +126,8 @@ static int picture_fits(const civic_claim_t *image, const civic_claim_t *md5, ap
     if (!md5 || !civic_base64_decode(&bytes, image->value, strlen(image->value), pool)) {
         return 0;
     }
-    if (civic_md5_hex(hex, image->value, strlen(image->value)) &&
-        !strcasecmp(hex, md5->value)) {
+    if (civic_md5_hex(hex, image->value, strlen(image->value))
+        && !strcasecmp(hex, md5->value)) {
         return 1;
     }
     return civic_md5_hex(hex, bytes.data, bytes.len) && !strcasecmp(hex, md5->value);
@@ -153,8 +152,7 @@ int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool)
     return fits;
 }
 
-/* ---- names and values for applications
- * ----------------------------------------------------------- */
+/* ---- names and values for applications ---- */
 
 char *civic_label_fold(const char *label, apr_pool_t *pool)
 {
@@ -182,8 +180,8 @@ static int utf8_length(const unsigned char *p)
             return 0;
         }
     }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)
+        || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
         return 0;
     }
     return n;

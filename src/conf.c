@@ -164,8 +164,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     return conf;
 }
 
-/* ---- directives
- * ------------------------------------------------------------------------------ */
+/* ---- directives ---- */
 
 const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault)
 {
@@ -183,8 +182,8 @@ const char *civic_conf_interval(apr_interval_time_t *out, const char *arg)
     for (int i = 0; units[i]; i++) {
         known = known || !strcasecmp(arg + digits, units[i]);
     }
-    if (digits == 0 || digits > 9 || !known ||
-        ap_timeout_parameter_parse(arg, &value, "s") != APR_SUCCESS) {
+    if (digits == 0 || digits > 9 || !known
+        || ap_timeout_parameter_parse(arg, &value, "s") != APR_SUCCESS) {
         return "it must be a number with the unit s (the default), min, h or ms, as in 30min";
     }
     if (value < apr_time_from_sec(1) || value > apr_time_from_sec(10 * 366 * 86400LL)) {

@@ -107,8 +107,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 /** The directives, in the order of doc/directives.md. */
 extern const command_rec civic_directives[];
 
-/* ---- setters, one per directive (conf_server.c, conf_application.c, conf_directory.c)
- * ------- */
+/* ---- setters, one per directive (conf_server.c, conf_application.c, conf_directory.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */

@@ -80,8 +80,8 @@ const char *civic_conf_read_secret(const char **text, cmd_parms *cmd, const char
     if (rv != APR_SUCCESS) {
         return open_fault(cmd, full, rv);
     }
-    if ((info.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD)) &&
-        ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
+    if ((info.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD))
+        && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, cmd->server,
                      CIVIC_LOG_PREFIX "%s: others than its owner may read %s: chmod 600 it",
                      cmd->cmd->name, full);
@@ -145,9 +145,9 @@ const char *civic_set_environment(cmd_parms *cmd, void *dir, const char *arg)
     if (!app || (fault = twice(cmd, app->sip.environment))) {
         return fault;
     }
-    if (!*arg || strlen(arg) > 32 ||
-        strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
-            strlen(arg)) {
+    if (!*arg || strlen(arg) > 32
+        || strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+               != strlen(arg)) {
         return civic_conf_fault(cmd, arg, "it must be one segment of a path, as prod or dev");
     }
     app->sip.environment = arg;
@@ -196,8 +196,10 @@ const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg)
         apr_status_t rv = APR_EBADPATH;
         apr_file_t *file;
 
-        if (path && (rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
-                                        cmd->temp_pool)) == APR_SUCCESS) {
+        if (path
+            && (rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT,
+                                   cmd->temp_pool))
+                   == APR_SUCCESS) {
             rv = apr_file_read_full(file, bytes, len, &len);
             apr_file_close(file);
         }
@@ -244,8 +246,8 @@ const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg)
     if (!app || (fault = twice(cmd, app->sip.proxy))) {
         return fault;
     }
-    if ((strncasecmp(arg, "http://", 7) && strncasecmp(arg, "https://", 8)) ||
-        strcspn(arg, " \t@?#") != strlen(arg) || strlen(arg) < 9) {
+    if ((strncasecmp(arg, "http://", 7) && strncasecmp(arg, "https://", 8))
+        || strcspn(arg, " \t@?#") != strlen(arg) || strlen(arg) < 9) {
         return civic_conf_fault(cmd, arg, "it must be of the form http://host:port");
     }
     app->sip.proxy = arg;
@@ -266,8 +268,9 @@ const char *civic_set_browser_library(cmd_parms *cmd, void *dir, int argc, char 
     }
     for (int i = 0; i < argc; i++) {
         int is_integrity =
-            i > 0 && (!strncmp(argv[i], "sha256-", 7) || !strncmp(argv[i], "sha384-", 7) ||
-                      !strncmp(argv[i], "sha512-", 7));
+            i > 0
+            && (!strncmp(argv[i], "sha256-", 7) || !strncmp(argv[i], "sha384-", 7)
+                || !strncmp(argv[i], "sha512-", 7));
 
         if (is_integrity) {
             app->library_integrity = argv[i];
@@ -295,8 +298,10 @@ const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *c
     for (int i = 0; i < argc; i++) {
         const char *name = strncmp(argv[i], "*.", 2) ? argv[i] : argv[i] + 2;
 
-        if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "0123456789-.:[]") != strlen(name)) {
+        if (!*name
+            || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                            "0123456789-.:[]")
+                   != strlen(name)) {
             return civic_conf_fault(cmd, argv[i],
                                     "it must be a host's name, or *. and a domain; no scheme, "
                                     "no path, no port");
@@ -310,8 +315,7 @@ const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *c
     return NULL;
 }
 
-/* ---- the section
- * ------------------------------------------------------------------------------ */
+/* ---- the section ---- */
 
 static const char *page_policy(const civic_application_t *app, int is_default,
                                apr_pool_t *pool)
@@ -394,8 +398,9 @@ static const char *children_fault(cmd_parms *cmd)
     for (ap_directive_t *child = cmd->directive->first_child; child; child = child->next) {
         const command_rec *known = civic_directives;
 
-        while (known->name && (known->cmd_data != CIVIC_IN_APPLICATION ||
-                               strcasecmp(known->name, child->directive))) {
+        while (known->name
+               && (known->cmd_data != CIVIC_IN_APPLICATION
+                   || strcasecmp(known->name, child->directive))) {
             known++;
         }
         if (!known->name) {

@@ -62,8 +62,8 @@ static const char *seal_key_read(const char **hex, cmd_parms *cmd, const char *p
         text++;
     }
     len = strcspn(text, " \t\r\n");
-    if (len != 2 * CIVIC_SEAL_KEY_LEN || text[len + strspn(text + len, " \t\r\n")] ||
-        !civic_hex_decode(&key, text, len, cmd->temp_pool)) {
+    if (len != 2 * CIVIC_SEAL_KEY_LEN || text[len + strspn(text + len, " \t\r\n")]
+        || !civic_hex_decode(&key, text, len, cmd->temp_pool)) {
         return civic_conf_fault(cmd, path,
                                 apr_psprintf(cmd->pool,
                                              "a seal key has 64 hex digits, this has %d "
@@ -92,8 +92,7 @@ const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *curre
     return fault;
 }
 
-/* ---- CivicCookie
- * ------------------------------------------------------------------------------ */
+/* ---- CivicCookie ---- */
 
 static int is_token(const char *text)
 {
@@ -153,8 +152,8 @@ const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const ar
             return civic_conf_fault(cmd, argv[i], fault);
         }
     }
-    if (!strncmp(conf->cookie_name, "__Host-", 7) &&
-        (conf->cookie_domain || (conf->cookie_path && strcmp(conf->cookie_path, "/")))) {
+    if (!strncmp(conf->cookie_name, "__Host-", 7)
+        && (conf->cookie_domain || (conf->cookie_path && strcmp(conf->cookie_path, "/")))) {
         return civic_conf_fault(cmd, conf->cookie_name,
                                 "browsers take __Host- cookies only without Domain and with "
                                 "Path=/: choose another name, as civic");
@@ -162,16 +161,15 @@ const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const ar
     return NULL;
 }
 
-/* ---- the rest
- * --------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg)
 {
     apr_size_t len = strlen(arg);
 
-    if (len < 2 || len > 100 || *arg != '/' || arg[len - 1] == '/' || strstr(arg, "//") ||
-        strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/") !=
-            len) {
+    if (len < 2 || len > 100 || *arg != '/' || arg[len - 1] == '/' || strstr(arg, "//")
+        || strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/")
+               != len) {
         return civic_conf_fault(cmd, arg,
                                 "it must be a path such as /civic: letters, digits, "
                                 "- _ and /, no slash at its end");

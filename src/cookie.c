@@ -34,8 +34,7 @@ const char *civic_cookie_name(request_rec *r, const char *suffix)
     return apr_pstrcat(r->pool, base_name(r), suffix, NULL);
 }
 
-/* ---- taking them out
- * --------------------------------------------------------------------------- */
+/* ---- taking them out ---- */
 
 /* Is "name=…" one of ours: the name with or without its prefix, then -login or 8 hex digits?
  */
@@ -88,11 +87,31 @@ static void keep(request_rec *r, const char *name, apr_size_t name_len, const ch
     }
 }
 
-/* One pair of the header, `len` bytes without the semicolon. @return 1 when it was ours */
-static int take_pair(request_rec *r, const char *bare, const char *pair, apr_size_t len)
+/* Does "name=..." of ours start here, white space aside? */
+static int starts_ours(const char *bare, const char *pair)
+{
+    pair += strspn(pair, " \t");
+    return is_ours(bare, pair, strcspn(pair, "=;, \t"));
+}
+
+/* Pairs end at a semicolon. httpd joins several Cookie headers by commas, which count beside ours
+ * alone: elsewhere a comma may be part of a value. */
+static apr_size_t pair_length(const char *bare, const char *pair)
+{
+    int ours = starts_ours(bare, pair);
+    apr_size_t len = 0;
+
+    while (pair[len] && pair[len] != ';'
+           && !(pair[len] == ',' && (ours || starts_ours(bare, pair + len + 1)))) {
+        len++;
+    }
+    return len;
+}
+
+/* Note a cookie of ours, `len` bytes without the separator. */
+static void take_pair(request_rec *r, const char *pair, apr_size_t len)
 {
     const char *equals;
-    apr_size_t name_len;
 
     while (len > 0 && apr_isspace(*pair)) {
         pair++;
@@ -102,14 +121,9 @@ static int take_pair(request_rec *r, const char *bare, const char *pair, apr_siz
         len--;
     }
     equals = memchr(pair, '=', len);
-    name_len = equals ? (apr_size_t)(equals - pair) : len;
-    if (!is_ours(bare, pair, name_len)) {
-        return 0;
-    }
     if (equals) {
-        keep(r, pair, name_len, equals + 1, len - name_len - 1);
+        keep(r, pair, (apr_size_t)(equals - pair), equals + 1, len - (equals - pair) - 1);
     }
-    return 1;
 }
 
 void civic_cookie_take(request_rec *r)
@@ -124,9 +138,10 @@ void civic_cookie_take(request_rec *r)
     }
     rest = out = apr_palloc(r->pool, strlen(header) + 3);
     for (const char *pair = header; *pair;) {
-        apr_size_t len = strcspn(pair, ";");
+        apr_size_t len = pair_length(bare, pair);
 
-        if (take_pair(r, bare, pair, len)) {
+        if (starts_ours(bare, pair)) {
+            take_pair(r, pair, len);
             taken = 1;
         }
         else {
@@ -137,7 +152,7 @@ void civic_cookie_take(request_rec *r)
             out += len;
         }
         pair += len;
-        pair += *pair == ';';
+        pair += *pair != '\0';
     }
     *out = '\0';
     if (!taken) {
@@ -154,8 +169,7 @@ void civic_cookie_take(request_rec *r)
     }
 }
 
-/* ---- sending them
- * ------------------------------------------------------------------------------ */
+/* ---- sending them ---- */
 
 static const char *attributes(request_rec *r, const char *same_site)
 {
@@ -189,9 +203,10 @@ int civic_cookie_get_browser(civic_browser_t *browser, request_rec *r)
     for (int i = 0; cookies && i < cookies->nelts; i++) {
         const civic_cookie_t *cookie = &APR_ARRAY_IDX(cookies, i, civic_cookie_t);
 
-        if (!strcmp(cookie->name, name) &&
-            civic_browser_open(browser, cookie->value,
-                               &civic_server_conf(r->server)->runtime->seal_keys, r->pool)) {
+        if (!strcmp(cookie->name, name)
+            && civic_browser_open(browser, cookie->value,
+                                  &civic_server_conf(r->server)->runtime->seal_keys,
+                                  r->pool)) {
             return 1;
         }
     }

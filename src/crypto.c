@@ -65,9 +65,9 @@ int civic_hmac_sha256(unsigned char mac[CIVIC_SHA256_LEN], const void *key, apr_
 {
     unsigned int mac_len = 0;
 
-    return key_len <= INT_MAX &&
-           HMAC(EVP_sha256(), key, (int)key_len, data, len, mac, &mac_len) != NULL &&
-           mac_len == CIVIC_SHA256_LEN;
+    return key_len <= INT_MAX
+           && HMAC(EVP_sha256(), key, (int)key_len, data, len, mac, &mac_len) != NULL
+           && mac_len == CIVIC_SHA256_LEN;
 }
 
 int civic_sha256(unsigned char digest[CIVIC_SHA256_LEN], const void *data, apr_size_t len)
@@ -91,8 +91,7 @@ int civic_md5_hex(char hex[33], const void *data, apr_size_t len)
     return 1;
 }
 
-/* ---- AES-128-CBC
- * ------------------------------------------------------------------------------ */
+/* ---- AES-128-CBC ---- */
 
 typedef enum { DECRYPT, ENCRYPT } direction_t;
 
@@ -109,9 +108,9 @@ static int cbc(civic_bytes_t *out, direction_t direction, const unsigned char ke
     }
     ctx = EVP_CIPHER_CTX_new();
     done.data = apr_palloc(pool, len + BLOCK + 1);
-    ok = ctx && EVP_CipherInit_ex(ctx, EVP_aes_128_cbc(), NULL, key, iv, direction) == 1 &&
-         EVP_CipherUpdate(ctx, done.data, &n, data, (int)len) == 1 &&
-         EVP_CipherFinal_ex(ctx, done.data + n, &last) == 1;
+    ok = ctx && EVP_CipherInit_ex(ctx, EVP_aes_128_cbc(), NULL, key, iv, direction) == 1
+         && EVP_CipherUpdate(ctx, done.data, &n, data, (int)len) == 1
+         && EVP_CipherFinal_ex(ctx, done.data + n, &last) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         OPENSSL_cleanse(done.data, len + BLOCK);
@@ -141,8 +140,7 @@ int civic_aes128_cbc_encrypt(civic_bytes_t *cipher, const unsigned char key[16],
     return cbc(cipher, ENCRYPT, key, iv, data, len, pool);
 }
 
-/* ---- AES-256-GCM
- * ------------------------------------------------------------------------------ */
+/* ---- AES-256-GCM ---- */
 
 int civic_seal(civic_bytes_t *sealed, const unsigned char key[CIVIC_SEAL_KEY_LEN],
                const char *purpose, const void *data, apr_size_t len, apr_pool_t *pool)
@@ -156,13 +154,14 @@ int civic_seal(civic_bytes_t *sealed, const unsigned char key[CIVIC_SEAL_KEY_LEN
     }
     out = apr_palloc(pool, len + CIVIC_SEAL_OVERHEAD + 1);
     ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && civic_random(out, NONCE) &&
-         EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out) == 1 &&
-         EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose,
-                           (int)strlen(purpose)) == 1 &&
-         EVP_EncryptUpdate(ctx, out + NONCE, &n, data, (int)len) == 1 &&
-         EVP_EncryptFinal_ex(ctx, out + NONCE + n, &last) == 1 &&
-         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + NONCE + len) == 1;
+    ok = ctx && civic_random(out, NONCE)
+         && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out) == 1
+         && EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose,
+                              (int)strlen(purpose))
+                == 1
+         && EVP_EncryptUpdate(ctx, out + NONCE, &n, data, (int)len) == 1
+         && EVP_EncryptFinal_ex(ctx, out + NONCE + n, &last) == 1
+         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + NONCE + len) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         return 0;
@@ -187,13 +186,14 @@ int civic_open(civic_bytes_t *clear, const unsigned char key[CIVIC_SEAL_KEY_LEN]
     out.len = len - CIVIC_SEAL_OVERHEAD;
     out.data = apr_palloc(pool, out.len + 1);
     ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, in) == 1 &&
-         EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose,
-                           (int)strlen(purpose)) == 1 &&
-         EVP_DecryptUpdate(ctx, out.data, &n, in + NONCE, (int)out.len) == 1 &&
-         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(in + NONCE + out.len)) ==
-             1 &&
-         EVP_DecryptFinal_ex(ctx, out.data + n, &last) == 1;
+    ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, in) == 1
+         && EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)purpose,
+                              (int)strlen(purpose))
+                == 1
+         && EVP_DecryptUpdate(ctx, out.data, &n, in + NONCE, (int)out.len) == 1
+         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(in + NONCE + out.len))
+                == 1
+         && EVP_DecryptFinal_ex(ctx, out.data + n, &last) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         OPENSSL_cleanse(out.data, out.len);
@@ -204,8 +204,7 @@ int civic_open(civic_bytes_t *clear, const unsigned char key[CIVIC_SEAL_KEY_LEN]
     return 1;
 }
 
-/* ---- randomness, comparison
- * ------------------------------------------------------------------- */
+/* ---- randomness, comparison ---- */
 
 int civic_random(void *buffer, apr_size_t len)
 {

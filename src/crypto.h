@@ -22,7 +22,7 @@ typedef struct {
     apr_size_t len;
 } civic_bytes_t;
 
-/* ---- keys -------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 /**
  * Read a private P-256 key: 64 hex digits (66 with a leading 00), PEM (SEC 1 or PKCS#8,
@@ -48,7 +48,7 @@ const char *civic_secret_read(unsigned char **secret, const char *text, apr_pool
 /** 130 hex digits of the public half, in the pool; NULL when OpenSSL fails. */
 const char *civic_key_public_hex(const civic_key_t *key, apr_pool_t *pool);
 
-/* ---- signatures, MACs, digests ------------------------------------------------------ */
+/* ---- signatures, MACs, digests ---- */
 
 /** ES256 over `len` bytes into `signature` (r||s). @return 1, or 0 when OpenSSL fails */
 int civic_es256_sign(unsigned char signature[CIVIC_SIGNATURE_LEN], const void *data,
@@ -69,7 +69,7 @@ int civic_sha256(unsigned char digest[CIVIC_SHA256_LEN], const void *data, apr_s
  *  33 bytes with the NUL. @return 1, or 0 where MD5 is not available */
 int civic_md5_hex(char hex[33], const void *data, apr_size_t len);
 
-/* ---- encryption ---------------------------------------------------------------------- */
+/* ---- encryption ---- */
 
 /**
  * AES-128-CBC with PKCS#7 padding (RFC 5652 section 6.3).

@@ -59,8 +59,8 @@ static const civic_endpoint_t *find(const request_rec *r)
     const char *prefix = civic_conf_endpoint(conf);
     apr_size_t len = strlen(prefix);
 
-    if (r->main || r->prev || conf->applications->nelts == 0 || !r->uri ||
-        strncmp(r->uri, prefix, len) || r->uri[len] != '/') {
+    if (r->main || r->prev || conf->applications->nelts == 0 || !r->uri
+        || strncmp(r->uri, prefix, len) || r->uri[len] != '/') {
         return NULL;
     }
     for (const civic_endpoint_t *e = endpoints; e->name; e++) {
@@ -95,8 +95,8 @@ static int section_applies(const request_rec *r, const core_dir_config *section,
 {
     apr_size_t own = strlen(prefix), len;
 
-    if (section->r || !section->d || strncmp(section->d, prefix, own) ||
-        (section->d[own] && section->d[own] != '/')) {
+    if (section->r || !section->d || strncmp(section->d, prefix, own)
+        || (section->d[own] && section->d[own] != '/')) {
         return 0;
     }
     if (section->d_is_fnmatch) {

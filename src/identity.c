@@ -10,8 +10,7 @@
 
 static const char prefix[] = "CIVIC_";
 
-/* ---- what comes in
- * ----------------------------------------------------------------------------- */
+/* ---- what comes in ---- */
 
 /* CGI, WSGI and the like map every odd character to one: so are names compared. */
 static int passes_for_ours(const char *name)
@@ -57,15 +56,14 @@ int civic_identity_scrub(request_rec *r)
     return DECLINED;
 }
 
-/* ---- what goes to the application
- * -------------------------------------------------------------- */
+/* ---- what goes to the application ---- */
 
 /* Does `label` fold to one of the module's own variables? */
 static int is_reserved(const char *folded)
 {
-    return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION") ||
-           !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE") ||
-           !strcmp(folded, "ERROR_REFERENCE");
+    return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
+           || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
+           || !strcmp(folded, "ERROR_REFERENCE");
 }
 
 static const char collision[] = ""; /* marks, by its address, a name that two labels claim */

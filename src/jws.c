@@ -54,8 +54,8 @@ static civic_reason header_judge(const parts_t *parts, apr_pool_t *pool)
         return CIVIC_TOKEN_ALGORITHM;
     }
     typ = civic_json_string(header, "typ");
-    if ((json_object_get(header, "typ") && (!typ || strcasecmp(typ, "JWT"))) ||
-        json_object_get(header, "crit")) {
+    if ((json_object_get(header, "typ") && (!typ || strcasecmp(typ, "JWT")))
+        || json_object_get(header, "crit")) {
         return CIVIC_TOKEN_FORMAT;
     }
     return CIVIC_OK;
@@ -75,8 +75,8 @@ civic_reason civic_jws_open(civic_bytes_t *payload, const char *text, apr_size_t
     if (reason != CIVIC_OK) {
         return reason;
     }
-    if (parts.signature_len > 2 * CIVIC_SIGNATURE_LEN ||
-        !civic_base64url_decode(&signature, parts.signature, parts.signature_len, pool)) {
+    if (parts.signature_len > 2 * CIVIC_SIGNATURE_LEN
+        || !civic_base64url_decode(&signature, parts.signature, parts.signature_len, pool)) {
         return CIVIC_TOKEN_FORMAT;
     }
     /* What is signed is the encoded text of both parts with the dot between. */
@@ -91,8 +91,7 @@ civic_reason civic_jws_open(civic_bytes_t *payload, const char *text, apr_size_t
     return CIVIC_OK;
 }
 
-/* ---- claims that every token must have
- * -------------------------------------------------------- */
+/* ---- claims that every token must have ---- */
 
 static int is_visible(const char *text, apr_size_t max)
 {
@@ -153,9 +152,9 @@ civic_reason civic_jws_verify(civic_jws_t *jws, const char *text, apr_size_t len
     read.issuer = civic_json_string(read.payload, "iss");
     read.subject = civic_json_string(read.payload, "sub");
     read.audience = json_object_get(read.payload, "aud");
-    if (!read.jti || !is_visible(read.jti, JTI_MAX) || !read.issuer || !read.subject ||
-        !is_audience(read.audience) || !number(&read.issued_at, read.payload, "iat") ||
-        !number(&read.expires_at, read.payload, "exp")) {
+    if (!read.jti || !is_visible(read.jti, JTI_MAX) || !read.issuer || !read.subject
+        || !is_audience(read.audience) || !number(&read.issued_at, read.payload, "iat")
+        || !number(&read.expires_at, read.payload, "exp")) {
         return CIVIC_TOKEN_FORMAT;
     }
     *jws = read;

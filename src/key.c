@@ -45,11 +45,11 @@ static int point_of(unsigned char point[POINT], const unsigned char *scalar)
     EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     BIGNUM *d = BN_secure_new();
     EC_POINT *q = group ? EC_POINT_new(group) : NULL;
-    int ok = group && d && q && BN_bin2bn(scalar, SCALAR, d) && !BN_is_zero(d) &&
-             BN_cmp(d, EC_GROUP_get0_order(group)) < 0 &&
-             EC_POINT_mul(group, q, d, NULL, NULL, NULL) == 1 &&
-             EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED, point, POINT, NULL) ==
-                 POINT;
+    int ok = group && d && q && BN_bin2bn(scalar, SCALAR, d) && !BN_is_zero(d)
+             && BN_cmp(d, EC_GROUP_get0_order(group)) < 0
+             && EC_POINT_mul(group, q, d, NULL, NULL, NULL) == 1
+             && EC_POINT_point2oct(group, q, POINT_CONVERSION_UNCOMPRESSED, point, POINT, NULL)
+                    == POINT;
 
     EC_POINT_free(q);
     BN_clear_free(d);
@@ -87,13 +87,13 @@ static EVP_PKEY *key_build(const unsigned char *point, const unsigned char *scal
     OSSL_PARAM *params = NULL;
     EVP_PKEY *pkey = NULL;
     int ok =
-        build &&
-        OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) &&
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, POINT);
+        build
+        && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0)
+        && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, POINT);
 
     if (ok && scalar) {
-        ok = d && BN_bin2bn(scalar, SCALAR, d) &&
-             OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d);
+        ok = d && BN_bin2bn(scalar, SCALAR, d)
+             && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d);
     }
     if (ok && (params = OSSL_PARAM_BLD_to_param(build))) {
         pkey = from_params(params, scalar ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY);
@@ -108,8 +108,7 @@ static EVP_PKEY *key_build(const unsigned char *point, const unsigned char *scal
     return pkey;
 }
 
-/* ---- hex
- * --------------------------------------------------------------------------------------- */
+/* ---- hex ---- */
 
 /* One word of `expected` hex digits, or two more that are a leading 00. */
 static const char *hex_read(civic_bytes_t *bytes, const char *text, apr_size_t expected,
@@ -151,8 +150,7 @@ static const char *public_from_point(EVP_PKEY **pkey, const civic_bytes_t *point
     return *pkey ? NULL : "this is not a point of curve P-256 in the form 04...";
 }
 
-/* ---- PEM
- * --------------------------------------------------------------------------------------- */
+/* ---- PEM ---- */
 
 /* An encrypted key would have to be asked for: never at startup. */
 static int no_passphrase(char *buffer, int size, int writing, void *data)
@@ -175,8 +173,8 @@ static const char *pem_read(EVP_PKEY **pkey, const char *text, int is_private)
                             "passphrase"
                           : "this PEM file has no public key";
     }
-    if (EVP_PKEY_get_group_name(*pkey, group, sizeof(group), NULL) == 1 &&
-        !strcmp(group, "prime256v1") && is_sound(*pkey, is_private)) {
+    if (EVP_PKEY_get_group_name(*pkey, group, sizeof(group), NULL) == 1
+        && !strcmp(group, "prime256v1") && is_sound(*pkey, is_private)) {
         return NULL;
     }
     EVP_PKEY_free(*pkey);
@@ -184,8 +182,7 @@ static const char *pem_read(EVP_PKEY **pkey, const char *text, int is_private)
     return "the key is not of curve P-256";
 }
 
-/* ---- JWK (RFC 7517, RFC 7518 section 6.2)
- * ----------------------------------------------------------- */
+/* ---- JWK (RFC 7517, RFC 7518 section 6.2) ---- */
 
 static int jwk_member(unsigned char out[SCALAR], const json_t *jwk, const char *name,
                       apr_pool_t *pool)
@@ -193,8 +190,8 @@ static int jwk_member(unsigned char out[SCALAR], const json_t *jwk, const char *
     const char *text = civic_json_string(jwk, name);
     civic_bytes_t bytes;
 
-    if (!text || !civic_base64url_decode(&bytes, text, strlen(text), pool) ||
-        bytes.len != SCALAR) {
+    if (!text || !civic_base64url_decode(&bytes, text, strlen(text), pool)
+        || bytes.len != SCALAR) {
         return 0;
     }
     memcpy(out, bytes.data, SCALAR);
@@ -214,9 +211,9 @@ static const char *jwk_read(EVP_PKEY **pkey, const char *text, int is_private,
         return "this JWK is not of kty EC and crv P-256";
     }
     point[0] = 4;
-    if (!jwk_member(point + 1, jwk, "x", pool) ||
-        !jwk_member(point + 1 + SCALAR, jwk, "y", pool) ||
-        (is_private && !jwk_member(scalar, jwk, "d", pool))) {
+    if (!jwk_member(point + 1, jwk, "x", pool)
+        || !jwk_member(point + 1 + SCALAR, jwk, "y", pool)
+        || (is_private && !jwk_member(scalar, jwk, "d", pool))) {
         return is_private ? "this JWK needs x, y and d of 32 bytes each"
                           : "this JWK needs x and y of 32 bytes each";
     }
@@ -225,8 +222,7 @@ static const char *jwk_read(EVP_PKEY **pkey, const char *text, int is_private,
     return *pkey ? NULL : "this JWK's numbers are not a key of curve P-256";
 }
 
-/* ---- any form
- * ----------------------------------------------------------------------------------- */
+/* ---- any form ---- */
 
 static const char *key_read(civic_key_t **key, const char *text, int is_private,
                             apr_pool_t *pool)
@@ -278,15 +274,15 @@ const char *civic_key_public_hex(const civic_key_t *key, apr_pool_t *pool)
     size_t len = 0;
 
     if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                        sizeof(point), &len) != 1 ||
-        len != POINT || point[0] != 4) {
+                                        sizeof(point), &len)
+            != 1
+        || len != POINT || point[0] != 4) {
         return NULL;
     }
     return civic_hex_encode(point, len, pool);
 }
 
-/* ---- ES256
- * -------------------------------------------------------------------------------------- */
+/* ---- ES256 ---- */
 
 enum { DER_MAX = 80 };
 
@@ -298,11 +294,11 @@ int civic_es256_sign(unsigned char signature[CIVIC_SIGNATURE_LEN], const void *d
     const unsigned char *p = der;
     size_t der_len = sizeof(der);
     ECDSA_SIG *sig = NULL;
-    int ok = ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
-             EVP_DigestSign(ctx, der, &der_len, data, len) == 1 &&
-             (sig = d2i_ECDSA_SIG(NULL, &p, (long)der_len)) != NULL &&
-             BN_bn2binpad(ECDSA_SIG_get0_r(sig), signature, SCALAR) == SCALAR &&
-             BN_bn2binpad(ECDSA_SIG_get0_s(sig), signature + SCALAR, SCALAR) == SCALAR;
+    int ok = ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
+             && EVP_DigestSign(ctx, der, &der_len, data, len) == 1
+             && (sig = d2i_ECDSA_SIG(NULL, &p, (long)der_len)) != NULL
+             && BN_bn2binpad(ECDSA_SIG_get0_r(sig), signature, SCALAR) == SCALAR
+             && BN_bn2binpad(ECDSA_SIG_get0_s(sig), signature + SCALAR, SCALAR) == SCALAR;
 
     ECDSA_SIG_free(sig);
     EVP_MD_CTX_free(ctx);
@@ -340,9 +336,8 @@ int civic_es256_verify(const unsigned char *signature, apr_size_t signature_len,
     }
     der_len = der_encode(&der, signature);
     ctx = EVP_MD_CTX_new();
-    ok = der_len && ctx &&
-         EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
-         EVP_DigestVerify(ctx, der, (size_t)der_len, data, len) == 1;
+    ok = der_len && ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
+         && EVP_DigestVerify(ctx, der, (size_t)der_len, data, len) == 1;
     EVP_MD_CTX_free(ctx);
     OPENSSL_free(der);
     ERR_clear_error();

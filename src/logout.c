@@ -80,8 +80,8 @@ static civic_refusal_t wish_from_json(wish_t *wish, const char *text, apr_size_t
     wish->is_json = 1;
     wish->back = civic_json_string(body, "return");
     wish->application = civic_json_string(body, "application");
-    wish->all = json_is_true(json_object_get(body, "all")) ||
-                json_integer_value(json_object_get(body, "all")) == 1;
+    wish->all = json_is_true(json_object_get(body, "all"))
+                || json_integer_value(json_object_get(body, "all")) == 1;
     return accepted;
 }
 

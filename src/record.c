@@ -6,8 +6,7 @@
 
 enum { VERSION = 1 };
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static apr_size_t text_size(const char *text)
 {
@@ -33,12 +32,12 @@ static unsigned char *text_put(unsigned char *out, const char *text)
 
 static apr_size_t record_size(const civic_record_t *record)
 {
-    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application) +
-                      text_size(record->scope) + text_size(record->user_id);
+    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
+                      + text_size(record->scope) + text_size(record->user_id);
 
     for (int i = 0; i < record->claims.count; i++) {
-        size += 1 + text_size(record->claims.items[i].label) +
-                text_size(record->claims.items[i].value);
+        size += 1 + text_size(record->claims.items[i].label)
+                + text_size(record->claims.items[i].value);
     }
     return size;
 }
@@ -69,8 +68,7 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
     return 1;
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 typedef struct {
     const unsigned char *at;

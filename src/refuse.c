@@ -28,8 +28,8 @@ static int level_of(civic_reason reason, apr_uint32_t *more)
     if (level > APLOG_WARNING) {
         return level;
     }
-    if (now - last >= LOUD_EVERY_SEC &&
-        apr_atomic_cas32(&last_loud[reason], now, last) == last) {
+    if (now - last >= LOUD_EVERY_SEC
+        && apr_atomic_cas32(&last_loud[reason], now, last) == last) {
         *more = apr_atomic_xchg32(&hushed[reason], 0);
         return level;
     }

@@ -162,10 +162,10 @@ int civic_request_is_navigation(request_rec *r)
         return 0;
     }
     if (mode || dest) {
-        return mode && !strcmp(mode, "navigate") &&
-               (!dest || !strcmp(dest, "document") || !strcmp(dest, "iframe") ||
-                !strcmp(dest, "frame"));
+        return mode && !strcmp(mode, "navigate")
+               && (!dest || !strcmp(dest, "document") || !strcmp(dest, "iframe")
+                   || !strcmp(dest, "frame"));
     }
-    return accept && ap_strcasestr(accept, "text/html") &&
-           !apr_table_get(r->headers_in, "X-Requested-With");
+    return accept && ap_strcasestr(accept, "text/html")
+           && !apr_table_get(r->headers_in, "X-Requested-With");
 }

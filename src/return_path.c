@@ -12,8 +12,8 @@ int civic_return_path_is_local(const char *path)
         return 0;
     }
     for (len = 0; path[len]; len++) {
-        if (len >= CIVIC_RETURN_PATH_MAX || path[len] <= ' ' || path[len] > '~' ||
-            path[len] == '\\') {
+        if (len >= CIVIC_RETURN_PATH_MAX || path[len] <= ' ' || path[len] > '~'
+            || path[len] == '\\') {
             return 0;
         }
     }

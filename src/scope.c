@@ -7,8 +7,8 @@ int civic_scope_is_name(const char *scope)
 {
     size_t len = strlen(scope);
 
-    return len > 0 && len <= CIVIC_SCOPE_MAX &&
-           strspn(scope, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
+    return len > 0 && len <= CIVIC_SCOPE_MAX
+           && strspn(scope, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
 }
 
 static int rank(const char *scope)

@@ -131,9 +131,9 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     default:
         return CIVIC_STORE_UNAVAILABLE;
     }
-    if (!civic_record_decode(&found.record, bytes.data, bytes.len, pool) ||
-        !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN) ||
-        strcmp(found.record.application, application)) {
+    if (!civic_record_decode(&found.record, bytes.data, bytes.len, pool)
+        || !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN)
+        || strcmp(found.record.application, application)) {
         return CIVIC_LOGIN_REQUIRED;
     }
     *session = found;

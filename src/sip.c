@@ -85,8 +85,9 @@ int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_
     unsigned char mac[CIVIC_SHA256_LEN];
 
     /* The HMAC's key is the secret's text, not its bytes. */
-    if (!signed_token || !civic_hmac_sha256(mac, app->secret_hex, strlen(app->secret_hex),
-                                            text, strlen(text))) {
+    if (!signed_token
+        || !civic_hmac_sha256(mac, app->secret_hex, strlen(app->secret_hex), text,
+                              strlen(text))) {
         return 0;
     }
     request->url = apr_pstrcat(pool, app->api_url, "/", app->environment, "/" API_PATH, NULL);
@@ -115,8 +116,8 @@ static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
                                                             payload->status));
     }
     /* Storage bodies may end in a line break. */
-    while (refusal.reason == CIVIC_OK && payload->len > 0 &&
-           strchr(" \r\n", payload->body[payload->len - 1])) {
+    while (refusal.reason == CIVIC_OK && payload->len > 0
+           && strchr(" \r\n", payload->body[payload->len - 1])) {
         payload->len--;
     }
     return refusal;

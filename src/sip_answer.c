@@ -192,10 +192,10 @@ civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
     if (!data) {
         return refuse(CIVIC_ANSWER_FORMAT, "the payload's token has no data");
     }
-    if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool) ||
-        !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool) ||
-        !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
-                                  pool)) {
+    if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool)
+        || !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool)
+        || !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
+                                     pool)) {
         return refuse(CIVIC_ANSWER_DECRYPT, "is the secret that of this application?");
     }
     reason = civic_claims_parse(claims, (const char *)clear.data, clear.len, &detail, pool);

@@ -14,8 +14,7 @@
 #include "log.h"
 #include "session.h"
 
-/* ---- cross checks, also run by apachectl configtest
- * -------------------------------------------- */
+/* ---- cross checks, also run by apachectl configtest ---- */
 
 typedef struct {
     server_rec *main_server;
@@ -34,8 +33,8 @@ static void complain(check_t *check, const ap_directive_t *node, const char *wha
 static server_rec *host_of(const check_t *check, const ap_directive_t *node)
 {
     for (server_rec *s = check->main_server->next; s; s = s->next) {
-        if (s->defn_line_number == (unsigned)node->line_num && s->defn_name &&
-            !strcmp(s->defn_name, node->filename)) {
+        if (s->defn_line_number == (unsigned)node->line_num && s->defn_name
+            && !strcmp(s->defn_name, node->filename)) {
             return s;
         }
     }
@@ -91,8 +90,8 @@ static void check_auth_type(check_t *check, const ap_directive_t *node, server_r
                  "AuthType Civic, but no application is configured here: add a "
                  "<CivicApplication> with its keys");
     }
-    else if (host && civic_server_conf(host)->applications->nelts > 1 &&
-             !says(ap_conftree, "CivicUse")) {
+    else if (host && civic_server_conf(host)->applications->nelts > 1
+             && !says(ap_conftree, "CivicUse")) {
         complain(check, node,
                  "AuthType Civic, but several applications are configured and no "
                  "CivicUse says which one guards here");
@@ -131,8 +130,7 @@ int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
     return check.faults ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
-/* ---- shared memory
- * ------------------------------------------------------------------------------ */
+/* ---- shared memory ---- */
 
 /* Survives restarts of this parent: sessions and key outlive a graceful and a hard restart. */
 typedef struct {
@@ -256,8 +254,8 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     runtime->store = store_open(
         kept, conf->store_size ? conf->store_size : CIVIC_STORE_SHM_DEFAULT, s, pconf);
     runtime->slots = civic_slots_create(limit, pconf);
-    if (!runtime->store || !runtime->slots ||
-        !seal_keys_set(&runtime->seal_keys, kept, conf, ptemp)) {
+    if (!runtime->store || !runtime->slots
+        || !seal_keys_set(&runtime->seal_keys, kept, conf, ptemp)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "shared memory or random numbers are missing: not "
                                       "starting");

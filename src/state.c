@@ -47,8 +47,8 @@ static apr_time_t time_get(const unsigned char *in)
 static int is_base64url(const char *text, apr_size_t len)
 {
     for (apr_size_t i = 0; i < len; i++) {
-        if (!apr_isascii(text[i]) ||
-            !(apr_isalnum(text[i]) || text[i] == '-' || text[i] == '_')) {
+        if (!apr_isascii(text[i])
+            || !(apr_isalnum(text[i]) || text[i] == '-' || text[i] == '_')) {
             return 0;
         }
     }
@@ -64,13 +64,12 @@ static int unseal(civic_bytes_t *clear, const char *text, apr_size_t len, const 
     if (!civic_base64url_decode(&sealed, text, len, pool)) {
         return 0;
     }
-    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool) ||
-           (keys->has_previous &&
-            civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
+    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool)
+           || (keys->has_previous
+               && civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
 }
 
-/* ---- the login cookie
- * -------------------------------------------------------------------------------- */
+/* ---- the login cookie ---- */
 
 int civic_browser_new(civic_browser_t *browser)
 {
@@ -99,10 +98,10 @@ int civic_browser_open(civic_browser_t *browser, const char *text,
 {
     civic_bytes_t clear;
 
-    if (strnlen(text, CIVIC_LOGIN_COOKIE_LEN + 1) != CIVIC_LOGIN_COOKIE_LEN ||
-        !is_base64url(text, CIVIC_LOGIN_COOKIE_LEN) ||
-        !unseal(&clear, text, CIVIC_LOGIN_COOKIE_LEN, cookie_purpose, keys, pool) ||
-        clear.len != COOKIE_CLEAR || clear.data[0] != VERSION) {
+    if (strnlen(text, CIVIC_LOGIN_COOKIE_LEN + 1) != CIVIC_LOGIN_COOKIE_LEN
+        || !is_base64url(text, CIVIC_LOGIN_COOKIE_LEN)
+        || !unseal(&clear, text, CIVIC_LOGIN_COOKIE_LEN, cookie_purpose, keys, pool)
+        || clear.len != COOKIE_CLEAR || clear.data[0] != VERSION) {
         return 0;
     }
     memcpy(browser->id, clear.data + 1, CIVIC_BROWSER_ID_LEN);
@@ -112,8 +111,7 @@ int civic_browser_open(civic_browser_t *browser, const char *text,
     return 1;
 }
 
-/* ---- the state
- * --------------------------------------------------------------------------------------- */
+/* ---- the state ---- */
 
 static int browser_digest(unsigned char digest[CIVIC_BROWSER_ID_LEN],
                           const civic_browser_t *browser)
@@ -141,8 +139,8 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
     unsigned char *clear, *out;
     civic_bytes_t sealed;
 
-    if (application > 65535 || scope > CIVIC_SCOPE_MAX ||
-        (len + CIVIC_SEAL_OVERHEAD + 2) / 3 * 4 > CIVIC_STATE_MAX) {
+    if (application > 65535 || scope > CIVIC_SCOPE_MAX
+        || (len + CIVIC_SEAL_OVERHEAD + 2) / 3 * 4 > CIVIC_STATE_MAX) {
         return NULL;
     }
     clear = out = apr_palloc(pool, len);
@@ -198,9 +196,9 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
     civic_state_t read = {0};
     civic_bytes_t clear;
 
-    if (len == 0 || len > CIVIC_STATE_MAX || !is_base64url(text, len) ||
-        !unseal(&clear, text, len, state_purpose, keys, pool) ||
-        !state_decode(&read, &clear, pool)) {
+    if (len == 0 || len > CIVIC_STATE_MAX || !is_base64url(text, len)
+        || !unseal(&clear, text, len, state_purpose, keys, pool)
+        || !state_decode(&read, &clear, pool)) {
         return CIVIC_STATE_INVALID;
     }
     *state = read;
@@ -212,12 +210,12 @@ civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t
 {
     unsigned char digest[CIVIC_BROWSER_ID_LEN];
 
-    if (!browser || !browser_digest(digest, browser) ||
-        !civic_equal(digest, state->browser, sizeof(digest))) {
+    if (!browser || !browser_digest(digest, browser)
+        || !civic_equal(digest, state->browser, sizeof(digest))) {
         return CIVIC_STATE_FOREIGN;
     }
-    if (now - state->issued > CIVIC_STATE_LIFE ||
-        state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
+    if (now - state->issued > CIVIC_STATE_LIFE
+        || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
         return CIVIC_STATE_EXPIRED;
     }
     return CIVIC_OK;

@@ -82,7 +82,7 @@ struct civic_store {
     void *state; /* the store's own */
 };
 
-/* ---- store_shm: shared memory of this machine ----------------------------------------- */
+/* ---- store_shm: shared memory of this machine ---- */
 
 #define CIVIC_STORE_SHM_MIN     (256 * 1024) /* bytes */
 #define CIVIC_STORE_SHM_DEFAULT (32 * 1024 * 1024)

@@ -227,9 +227,9 @@ static int lock_make(pthread_mutex_t *mutex)
     if (pthread_mutexattr_init(&attr)) {
         return 0;
     }
-    ok = !pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) &&
-         !pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) &&
-         !pthread_mutex_init(mutex, &attr);
+    ok = !pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED)
+         && !pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST)
+         && !pthread_mutex_init(mutex, &attr);
     pthread_mutexattr_destroy(&attr);
     return ok;
 }
@@ -358,8 +358,7 @@ static void read_record(const shm_t *shm, const entry_t *e, civic_bytes_t *recor
     out[n] = '\0';
 }
 
-/* ---- the interface
- * -------------------------------------------------------------------------- */
+/* ---- the interface ---- */
 
 static civic_store_result shm_put(civic_store_t *store, const unsigned char *key,
                                   const unsigned char *user, const civic_bytes_t *record,
