@@ -1,0 +1,122 @@
+/* control.c - /sandbox/...: short cuts for tests and benches. */
+#include <apr_strings.h>
+#include <http_core.h>
+#include <string.h>
+
+#include "json.h"
+#include "sandbox.h"
+#include "scope.h"
+
+static const char *const faults[] = {
+    "400",        "401",       "403",        "405",       "429",          "500",
+    "503",        "504",       "hang",       "cut",       "not-json",     "empty",
+    "wrong-type", "large",     "redirect",   "wrong-key", "wrong-secret", "unencrypted",
+    "not-valid",  "not-owner", "no-user-id", "processed", "payload-host", "expired-answer",
+    NULL};
+
+static int is_fault(const char *fault)
+{
+    for (int i = 0; faults[i]; i++) {
+        if (!strcmp(faults[i], fault)) {
+            return 1;
+        }
+    }
+    return !strncmp(fault, "slow:", 5) && strlen(fault) < 12
+           && strspn(fault + 5, "0123456789.") == strlen(fault + 5);
+}
+
+/* An ask that somebody has approved, without anybody's clicking. */
+static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *body)
+{
+    const char *application = civic_json_string(body, "appId");
+    const char *scope = civic_json_string(body, "scope");
+    const char *person = civic_json_string(body, "person");
+    const char *fault = civic_json_string(body, "fault");
+
+    memset(ask, 0, sizeof(*ask));
+    ask->person = sandbox_person_find(person ? person : "jane");
+    if (!application || !sandbox_application(r->server, application)) {
+        return "appId is not one of CivicSandboxApplication";
+    }
+    if (ask->person < 0) {
+        return "there is no such person";
+    }
+    if ((scope && !civic_scope_is_name(scope)) || (fault && !is_fault(fault))) {
+        return "there is no such scope or fault";
+    }
+    apr_cpystrn(ask->application, application, sizeof(ask->application));
+    apr_cpystrn(ask->scope, scope ? scope : CIVIC_SCOPE_DEFAULT, sizeof(ask->scope));
+    apr_cpystrn(ask->fault, fault ? fault : "", sizeof(ask->fault));
+    ask->status = ASK_APPROVED;
+    return sandbox_ask_add(ask) ? NULL : "no room";
+}
+
+static int token(request_rec *r, const json_t *body)
+{
+    const char *who = civic_json_string(body, "signWith"), *text, *fault;
+    const json_t *claims = json_object_get(body, "claims");
+    const json_t *header = json_object_get(body, "header");
+    sandbox_ask_t ask;
+
+    fault = ask_make(&ask, r, body);
+    if (fault) {
+        return sandbox_message(r, HTTP_BAD_REQUEST, fault);
+    }
+    text = sandbox_code_token(r, &ask, claims, header,
+                              who && !strcmp(who, "other") ? sandbox_other_key(r->pool)
+                                                           : sandbox_conf(r->server)->key);
+    return text ? sandbox_json(r, HTTP_OK,
+                               json_pack("{s:s, s:s}", "token", text, "code", ask.code))
+                : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int fault_next(request_rec *r, const json_t *body)
+{
+    const char *fault = civic_json_string(body, "fault");
+    json_int_t count = json_is_integer(json_object_get(body, "count"))
+                           ? json_integer_value(json_object_get(body, "count"))
+                           : 1;
+
+    if (!fault || !is_fault(fault) || count < 1 || count > 100000) {
+        return sandbox_message(r, HTTP_BAD_REQUEST, "there is no such fault or count");
+    }
+    sandbox_fault_set(fault, (int)count);
+    return sandbox_json(r, HTTP_OK, json_object());
+}
+
+static int log_show(request_rec *r)
+{
+    sandbox_log_t log;
+
+    sandbox_log_get(&log);
+    return sandbox_json(r, HTTP_OK,
+                        json_pack("{s:I, s:I, s:{s:i, s:s}}", "exchanges",
+                                  (json_int_t)log.exchanges, "payloads",
+                                  (json_int_t)log.payloads, "last", "status", log.last_status,
+                                  "error", log.last_error));
+}
+
+int sandbox_control(request_rec *r, const char *rest)
+{
+    json_t *body;
+    int status;
+
+    if (!strcmp(rest, "/log")) {
+        return log_show(r);
+    }
+    if (r->method_number != M_POST) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (!strcmp(rest, "/reset")) {
+        sandbox_reset();
+        return sandbox_json(r, HTTP_OK, json_object());
+    }
+    body = sandbox_body(r, &status);
+    if (!body) {
+        return status;
+    }
+    if (!strcmp(rest, "/token")) {
+        return token(r, body);
+    }
+    return strcmp(rest, "/fault") ? HTTP_NOT_FOUND : fault_next(r, body);
+}

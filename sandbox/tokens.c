@@ -1,0 +1,138 @@
+/* tokens.c - what the service signs: authorization codes and user data. */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "json.h"
+#include "jws.h"
+#include "sandbox.h"
+
+static double now_seconds(void)
+{
+    return (double)(apr_time_now() / 1000) / 1000;
+}
+
+static json_t *payload_make(request_rec *r, const char *subject, double issued, double life)
+{
+    const char *jti = civic_uuid(r->pool);
+
+    return jti ? json_pack("{s:s, s:f, s:f, s:s, s:s, s:s}", "jti", jti, "iat", issued, "exp",
+                           issued + life, "iss", SANDBOX_ISSUER, "aud",
+                           apr_pstrcat(r->pool, sandbox_url(r), "/sip/", NULL), "sub", subject)
+               : NULL;
+}
+
+const civic_key_t *sandbox_other_key(apr_pool_t *pool)
+{
+    civic_key_t *key = NULL;
+
+    civic_key_read_private(
+        &key, "00000000000000000000000000000000000000000000000000000000000b0b5e", pool);
+    return key;
+}
+
+/* A header of the caller's choice, for tests of what must be refused. */
+static const char *sign_with_header(const json_t *header, const json_t *payload,
+                                    const civic_key_t *key, apr_pool_t *pool)
+{
+    const char *head = civic_json_text(header, pool), *text = civic_json_text(payload, pool);
+    const char *input =
+        apr_pstrcat(pool, civic_base64url_encode(head, strlen(head), pool), ".",
+                    civic_base64url_encode(text, strlen(text), pool), NULL);
+    unsigned char signature[CIVIC_SIGNATURE_LEN];
+
+    if (!civic_es256_sign(signature, input, strlen(input), key)) {
+        return NULL;
+    }
+    return apr_pstrcat(pool, input, ".",
+                       civic_base64url_encode(signature, sizeof(signature), pool), NULL);
+}
+
+const char *sandbox_code_token(request_rec *r, const sandbox_ask_t *ask,
+                               const json_t *overrides, const json_t *header,
+                               const civic_key_t *key)
+{
+    json_t *payload = payload_make(r, ask->application, now_seconds(), SANDBOX_CODE_LIFE),
+           *value;
+    const char *name;
+
+    if (!civic_json_own(payload, r->pool)) {
+        return NULL;
+    }
+    json_object_set_new(payload, "data", json_pack("{s:s}", "codeToken", ask->code));
+    json_object_foreach((json_t *)overrides, name, value)
+    {
+        if (json_is_null(value)) {
+            json_object_del(payload, name);
+        }
+        else {
+            json_object_set(payload, name, value);
+        }
+    }
+    return header ? sign_with_header(header, payload, key, r->pool)
+                  : civic_jws_sign(payload, key, r->pool);
+}
+
+/* 32 hex digits of IV, then base64 of the ciphertext. */
+static const char *encrypt(const char *clear, const unsigned char *secret, apr_pool_t *pool)
+{
+    unsigned char iv[16];
+    civic_bytes_t cipher;
+
+    if (!civic_random(iv, sizeof(iv))
+        || !civic_aes128_cbc_encrypt(&cipher, secret, iv, (const unsigned char *)clear,
+                                     strlen(clear), pool)) {
+        return NULL;
+    }
+    return apr_pstrcat(pool, civic_hex_encode(iv, sizeof(iv), pool),
+                       civic_base64_encode(cipher.data, cipher.len, pool), NULL);
+}
+
+/* "not-valid" and "not-owner" spoil every item. */
+static void spoil(json_t *list, const char *fault)
+{
+    const char *member = !strcmp(fault, "not-valid")   ? "isValid"
+                         : !strcmp(fault, "not-owner") ? "isOwner"
+                                                       : NULL;
+    apr_size_t i;
+    json_t *item;
+
+    json_array_foreach(list, i, item)
+    {
+        if (member) {
+            json_object_set_new(item, member, json_false());
+        }
+    }
+}
+
+const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask, const char *fault)
+{
+    const sandbox_application_t *app = sandbox_application(r->server, ask->application);
+    json_t *list = sandbox_person_data(&sandbox_people[ask->person], ask->scope, r->pool);
+    double issued = now_seconds() - (strcmp(fault, "expired-answer") ? 0 : 86400);
+    json_t *payload = payload_make(r, ask->application, issued, SANDBOX_CODE_LIFE);
+    unsigned char secret[CIVIC_SECRET_LEN];
+    const char *data;
+
+    civic_json_own(list, r->pool);
+    if (!app || !civic_json_own(payload, r->pool)) {
+        return NULL;
+    }
+    spoil(list, fault);
+    if (!strcmp(fault, "unencrypted")) {
+        json_object_set(payload, "data", list);
+    }
+    else {
+        memcpy(secret, app->secret, sizeof(secret));
+        secret[0] ^= !strcmp(fault, "wrong-secret") ? 0xff : 0;
+        data = encrypt(civic_json_text(list, r->pool), secret, r->pool);
+        if (!data) {
+            return NULL;
+        }
+        json_object_set_new(payload, "data", json_string(data));
+    }
+    return civic_jws_sign(payload,
+                          strcmp(fault, "wrong-key") ? sandbox_conf(r->server)->key
+                                                     : sandbox_other_key(r->pool),
+                          r->pool);
+}
