@@ -270,4 +270,4 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicExchangeLimit", civic_set_exchange_limit, NULL, RSRC_CONF,
                   "how many exchanges may be under way at once (default: a quarter of the "
                   "workers)"),
-    {NULL}};
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
