@@ -29,44 +29,56 @@ static civic_refusal_t refusal_make(civic_reason reason, const char *detail)
 }
 
 /* Do session and location fit? Limits and scope are the location's. */
-static civic_refusal_t judge(const civic_lookup_t *lookup, const civic_dir_conf_t *dir,
-                             apr_pool_t *pool)
+static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
+                             const civic_dir_conf_t *dir)
 {
     const civic_session_t *session = &lookup->session;
-    apr_time_t now = apr_time_now();
-    apr_int64_t idle = apr_time_sec(now - session->times.last_used);
-    apr_int64_t age = apr_time_sec(now - session->record.created);
+    apr_time_t now = civic_session_now(civic_server_conf(r->server)->runtime->store);
+    apr_interval_time_t idle = now - session->last_used;
+    apr_interval_time_t age = now - session->record.created;
 
     if (lookup->reason != CIVIC_OK) {
         return refusal_make(lookup->reason, NULL);
     }
-    if (now - session->times.last_used > civic_conf_idle(dir)) {
-        return refusal_make(CIVIC_SESSION_EXPIRED,
-                            apr_psprintf(pool,
-                                         "idle for %" APR_INT64_T_FMT
-                                         " s, the limit is %" APR_INT64_T_FMT,
-                                         idle, apr_time_sec(civic_conf_idle(dir))));
-    }
-    if (now - session->record.created > civic_conf_life(dir)) {
+    if (idle > civic_conf_idle(dir)) {
         return refusal_make(
             CIVIC_SESSION_EXPIRED,
-            apr_psprintf(pool, "%" APR_INT64_T_FMT " s old, the limit is %" APR_INT64_T_FMT,
-                         age, apr_time_sec(civic_conf_life(dir))));
+            apr_psprintf(r->pool,
+                         "idle for %" APR_INT64_T_FMT " s, the limit is %" APR_INT64_T_FMT,
+                         apr_time_sec(idle), apr_time_sec(civic_conf_idle(dir))));
+    }
+    if (age > civic_conf_life(dir)) {
+        return refusal_make(
+            CIVIC_SESSION_EXPIRED,
+            apr_psprintf(r->pool, "%" APR_INT64_T_FMT " s old, the limit is %" APR_INT64_T_FMT,
+                         apr_time_sec(age), apr_time_sec(civic_conf_life(dir))));
     }
     if (!civic_scope_covers(session->record.scope, civic_conf_scope(dir))) {
         return refusal_make(CIVIC_STEP_UP_REQUIRED,
-                            apr_psprintf(pool, "%s does not cover %s", session->record.scope,
-                                         civic_conf_scope(dir)));
+                            apr_psprintf(r->pool, "%s does not cover %s",
+                                         session->record.scope, civic_conf_scope(dir)));
     }
     return refusal_make(CIVIC_OK, NULL);
 }
 
+/* Does this request count as a use? What cannot be decided does not: a session rather ends too
+ * early than never. */
+static int is_activity(request_rec *r, const civic_activity_t *activity)
+{
+    const char *error = NULL;
+
+    if (!activity || !activity->expr) {
+        return !activity || activity->on;
+    }
+    return ap_expr_exec(r, activity->expr, &error) > 0;
+}
+
 static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_conf_t *dir)
 {
-    if (!lookup->used && dir->activity != 0) {
+    if (!lookup->used && is_activity(r, dir->activity)) {
         lookup->used = 1;
         civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store,
-                          civic_conf_idle(dir), apr_time_now());
+                          civic_conf_idle(dir), r->pool);
     }
 }
 
@@ -225,7 +237,7 @@ int civic_authn_check(request_rec *r)
                             civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
     }
     lookup = civic_request_session(r, app);
-    refusal = judge(lookup, dir, r->pool);
+    refusal = judge(r, lookup, dir);
     if (refusal.reason != CIVIC_OK) {
         return turn_away(r, lookup, refusal);
     }
@@ -253,7 +265,7 @@ int civic_authn_pass(request_rec *r)
     }
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     lookup = app ? civic_request_session(r, app) : NULL;
-    if (lookup && judge(lookup, dir, r->pool).reason == CIVIC_OK
+    if (lookup && judge(r, lookup, dir).reason == CIVIC_OK
         && (user = civic_identity_user(r, &lookup->session))) {
         note_use(r, lookup, dir);
         civic_identity_set(r, lookup, user);

@@ -23,6 +23,10 @@
 #include "runtime.h"
 #include "scope.h"
 
+/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
+ * has ended. */
+#define EXPIRY_GRACE apr_time_from_sec(15 * 60)
+
 /* One login on its way through the steps below. */
 typedef struct {
     request_rec *r;
@@ -107,7 +111,8 @@ static civic_refusal_t use_once(login_t *login)
         return refuse(CIVIC_INTERNAL, "OpenSSL failed");
     }
     life = life < 1 ? 1 : life > longest ? longest : life;
-    switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC), now)) {
+    switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC),
+                             login->r->pool)) {
     case CIVIC_STORE_OK:
         return accepted;
     case CIVIC_STORE_MISSING:
@@ -146,6 +151,31 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
 
 /* ---- the session ---- */
 
+/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
+static void sessions_limit(login_t *login, const civic_record_t *record)
+{
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    int most = login->conf->sessions_per_user, ended = 0;
+    request_rec *r = login->r;
+
+    if (most <= 0) {
+        return;
+    }
+    if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
+        || civic_session_limit(user, login->conf->runtime->store, most, &ended, r->pool)
+               != CIVIC_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
+                                       "ended ref=%s",
+                      civic_request_reference(r));
+    }
+    else if (ended) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser %d: %d older ended ref=%s", most,
+                      ended, civic_request_reference(r));
+    }
+}
+
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
     request_rec *r = login->r;
@@ -155,7 +185,6 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
     civic_record_t record = {.application = login->application->sip.app_id,
                              .scope = login->state.scope,
                              .user_id = identity->user_id,
-                             .created = now,
                              .claims = identity->claims};
     civic_refusal_t refusal;
     const char *id, *collisions;
@@ -175,16 +204,17 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                       "ref=%s",
                       collisions, civic_request_reference(r));
     }
-    refusal = civic_session_create(&id, store, &record, now + civic_conf_longest_life(), now,
-                                   r->pool);
+    refusal = civic_session_create(&id, store, &record,
+                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
     /* A new id at every login; the one that the browser came with is worth nothing any more.
      */
     if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store);
+        civic_session_end(&old->session, store, r->pool);
     }
+    sessions_limit(login, &record);
     civic_cookie_set_session(r, login->application, id);
     login->browser.completed = now;
     memcpy(login->browser.application, login->application->digest,

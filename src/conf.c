@@ -89,7 +89,7 @@ void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
 
     conf->applications = apr_array_make(pool, 2, sizeof(civic_application_t *));
     conf->exchange_timeout = CIVIC_UNSET;
-    conf->exchange_limit = CIVIC_UNSET;
+    conf->sessions_per_user = conf->exchange_limit = CIVIC_UNSET;
     return conf;
 }
 
@@ -133,8 +133,9 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
         conf->cookie_same_site = base->cookie_same_site;
     }
     MERGE(exchange_timeout, CIVIC_UNSET);
+    MERGE(sessions_per_user, CIVIC_UNSET);
     MERGE(exchange_limit, CIVIC_UNSET);
-    MERGE(store_size, 0);
+    conf->store = add->store.kind ? add->store : base->store;
     MERGE(seal_keys, NULL);
     return conf;
 }
@@ -143,7 +144,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 {
     civic_dir_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
-    conf->hide_intro = conf->unauthenticated = conf->activity = CIVIC_UNSET;
+    conf->hide_intro = conf->unauthenticated = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
     return conf;
 }
@@ -158,7 +159,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(remote_user, NULL);
     MERGE(hide_intro, CIVIC_UNSET);
     MERGE(unauthenticated, CIVIC_UNSET);
-    MERGE(activity, CIVIC_UNSET);
+    MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
     return conf;
@@ -251,12 +252,14 @@ const command_rec civic_directives[] = {
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
                   "how long a session lasts at most (default 12h)"),
-    AP_INIT_FLAG("CivicSessionActivity", ap_set_flag_slot,
-                 (void *)offsetof(civic_dir_conf_t, activity), OR_AUTHCFG,
-                 "Off: requests here do not keep the session alive (default On)"),
+    AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
+                  "On, Off or expr=...: whether requests here keep the session alive"),
+
+    AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
+                  "how many sessions one person may have at an application (default: any)"),
 
     AP_INIT_TAKE1("CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
-                  "shm or shm(bytes): where sessions live"),
+                  "where sessions live: shm, shm(bytes) or shm:path(bytes)"),
     AP_INIT_TAKE12(
         "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
         "file with 64 hex digits that seal what browsers carry, optionally the file "

@@ -8,6 +8,7 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include <ap_expr.h>
 #include "record.h"
 #include "sip.h"
 
@@ -40,18 +41,32 @@ typedef enum {
     CIVIC_UNAUTHENTICATED_PASS /* go on without identity */
 } civic_unauthenticated;
 
+/** CivicSessionStore. */
+typedef struct {
+    const char *kind; /* "shm"; NULL: not said */
+    const char *path; /* of shm; NULL: in httpd's runtime folder */
+    apr_size_t size;  /* of shm, bytes */
+} civic_store_choice_t;
+
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
 typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
     const char *endpoint;
     const char *cookie_name, *cookie_domain, *cookie_path, *cookie_same_site;
     apr_interval_time_t exchange_timeout;
+    int sessions_per_user; /* 0: any number */
     int exchange_limit;    /* main server only, as all below */
-    apr_size_t store_size; /* 0: not said */
-    const char *seal_keys; /* "current" or "current previous", hex; NULL: random */
+    civic_store_choice_t store;
+    const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
+
+/** CivicSessionActivity: does a request here count as a use of the session? */
+typedef struct {
+    int on;
+    const ap_expr_info_t *expr; /* NULL: `on` decides */
+} civic_activity_t;
 
 typedef struct {
     civic_application_t *section; /* while the directives of a <CivicApplication> are read */
@@ -59,8 +74,8 @@ typedef struct {
     const char *scope;
     const char *remote_user; /* NULL: not said; "userId" or a label */
     int hide_intro;
-    int unauthenticated; /* civic_unauthenticated */
-    int activity;
+    int unauthenticated;        /* civic_unauthenticated */
+    civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
 } civic_dir_conf_t;
 
@@ -131,6 +146,9 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
 
+const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
                                     const char *previous);

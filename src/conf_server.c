@@ -11,7 +11,7 @@
 #include "encoding.h"
 #include "return_path.h"
 #include "state.h"
-#include "store.h"
+#include "store_shm.h"
 
 static const char main_server_only[] = "it belongs to the whole server: move it out of the "
                                        "virtual host";
@@ -22,30 +22,64 @@ static const char *global_fault(cmd_parms *cmd, const char *arg)
                                    : ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 }
 
+/* ---- CivicSessionStore ---- */
+
+/* What follows "shm": nothing, (bytes), or :path(bytes). */
+static const char *shm_read(civic_store_choice_t *choice, cmd_parms *cmd, const char *arg)
+{
+    const char *open = ap_strrchr_c(arg, '(');
+    apr_size_t digits = open ? strspn(open + 1, "0123456789") : 0;
+    apr_int64_t bytes = CIVIC_STORE_SHM_DEFAULT;
+
+    if (open) {
+        if (digits == 0 || digits > 12 || strcmp(open + 1 + digits, ")")) {
+            return "it must be shm, shm(bytes) or shm:path(bytes), as shm(33554432)";
+        }
+        bytes = apr_atoi64(open + 1);
+    }
+    if (bytes < CIVIC_STORE_SHM_MIN || bytes > (apr_int64_t)64 << 30) {
+        return "the size must be 262144 to 68719476736 bytes";
+    }
+    choice->kind = "shm";
+    choice->size = (apr_size_t)bytes;
+    choice->path = NULL;
+    if (*arg == ':') {
+        const char *path =
+            open ? apr_pstrmemdup(cmd->pool, arg + 1, (apr_size_t)(open - arg - 1)) : arg + 1;
+
+        choice->path = *path ? ap_runtime_dir_relative(cmd->pool, path) : NULL;
+        return choice->path ? NULL : "the path is missing: shm:path(bytes)";
+    }
+    return arg == open || !*arg ? NULL
+                                : "it must be shm, shm(bytes) or shm:path(bytes), as "
+                                  "shm(33554432)";
+}
+
+static const struct {
+    const char *prefix;
+    const char *(*read)(civic_store_choice_t *choice, cmd_parms *cmd, const char *rest);
+} stores[] = {
+    {"shm", shm_read},
+};
+
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg)
 {
     const char *fault = global_fault(cmd, arg);
     civic_server_conf_t *conf = civic_server_conf(cmd->server);
-    apr_size_t digits;
-    apr_int64_t bytes;
 
     if (fault) {
         return fault;
     }
-    if (!strcmp(arg, "shm")) {
-        conf->store_size = CIVIC_STORE_SHM_DEFAULT;
-        return NULL;
+    for (apr_size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+        apr_size_t len = strlen(stores[i].prefix);
+
+        if (!strncmp(arg, stores[i].prefix, len)) {
+            fault = stores[i].read(&conf->store, cmd, arg + len);
+            return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
+        }
     }
-    digits = strncmp(arg, "shm(", 4) ? 0 : strspn(arg + 4, "0123456789");
-    if (digits == 0 || digits > 12 || strcmp(arg + 4 + digits, ")")) {
-        return civic_conf_fault(cmd, arg, "it must be shm or shm(bytes), as shm(33554432)");
-    }
-    bytes = apr_atoi64(arg + 4);
-    if (bytes < CIVIC_STORE_SHM_MIN || bytes > (apr_int64_t)64 << 30) {
-        return civic_conf_fault(cmd, arg, "the size must be 262144 to 68719476736 bytes");
-    }
-    conf->store_size = (apr_size_t)bytes;
-    return NULL;
+    return civic_conf_fault(cmd, arg,
+                            "there is no such store: shm, shm(bytes), shm:path(bytes)");
 }
 
 /* A file with a seal key: 64 hex digits, white space around them. */
@@ -198,5 +232,16 @@ const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg)
         return civic_conf_fault(cmd, arg, "it must be a number of 1 to 99999");
     }
     civic_server_conf(cmd->server)->exchange_limit = atoi(arg);
+    return NULL;
+}
+
+const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg)
+{
+    apr_size_t digits = strspn(arg, "0123456789");
+
+    if (digits == 0 || digits > 5 || arg[digits]) {
+        return civic_conf_fault(cmd, arg, "it must be a number of 1 to 99999, or 0 for any");
+    }
+    civic_server_conf(cmd->server)->sessions_per_user = atoi(arg);
     return NULL;
 }

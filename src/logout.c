@@ -118,10 +118,11 @@ static civic_reason end_one(request_rec *r, const civic_application_t *app, int 
     civic_store_t *store = civic_server_conf(r->server)->runtime->store;
     civic_lookup_t *lookup = civic_request_session(r, app);
     civic_reason reason = CIVIC_OK;
+    int count;
 
     if (lookup->reason == CIVIC_OK) {
-        reason = all ? civic_session_end_user(&lookup->session, store, r->pool)
-                     : civic_session_end(&lookup->session, store);
+        reason = all ? civic_session_end_user(lookup->session.user, store, &count, r->pool)
+                     : civic_session_end(&lookup->session, store, r->pool);
     }
     else if (lookup->reason == CIVIC_STORE_UNAVAILABLE) {
         reason = lookup->reason;

@@ -16,6 +16,10 @@ typedef struct civic_runtime {
     civic_transport_t *transport; /* of this child */
 } civic_runtime_t;
 
+/** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the reason
+ * was logged */
+int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
+
 /* Hooks, in the order in which httpd runs them. */
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

@@ -9,6 +9,7 @@
 #define CIVIC_SESSION_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include <apr_time.h>
 #include "reason.h"
 #include "record.h"
@@ -18,9 +19,13 @@
 
 typedef struct {
     civic_record_t record;
-    civic_store_times_t times;
     unsigned char key[CIVIC_STORE_KEY_LEN];
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    apr_time_t expires, last_used; /* by civic_session_now, as record.created */
 } civic_session_t;
+
+/** The time that sessions go by (store.h), which need not be the system's. */
+apr_time_t civic_session_now(civic_store_t *store);
 
 /** @return 1; 0 when OpenSSL fails */
 int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
@@ -28,14 +33,15 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
 /**
  * Store a new session and read it back: a login is a success only then.
  *
- * @param id      the cookie's value, set on success alone
- * @param expires absolute end, after which the store may forget it
+ * @param id     the cookie's value, set on success alone
+ * @param record its `created` is filled in
+ * @param life   after which the store may forget it
  * @return CIVIC_OK; CIVIC_STORE_FULL, CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
  *         CIVIC_INTERNAL
  */
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
-                                     const civic_record_t *record, apr_time_t expires,
-                                     apr_time_t now, apr_pool_t *pool);
+                                     civic_record_t *record, apr_interval_time_t life,
+                                     apr_pool_t *pool);
 
 /**
  * Find the session of a cookie. Length and alphabet of the id are judged before anything else.
@@ -45,18 +51,38 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
  */
 civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, const char *id,
                                 const unsigned char realm[CIVIC_REALM_LEN],
-                                const char *application, apr_time_t now, apr_pool_t *pool);
+                                const char *application, apr_pool_t *pool);
 
 /** Note a use, when the last one noted is at least a tenth of `idle` old: reads stay reads. */
 void civic_session_use(civic_session_t *session, civic_store_t *store,
-                       apr_interval_time_t idle, apr_time_t now);
+                       apr_interval_time_t idle, apr_pool_t *pool);
 
 /** @return CIVIC_OK (also when it had ended before), CIVIC_STORE_UNAVAILABLE */
-civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store);
+civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store,
+                               apr_pool_t *pool);
 
-/** All sessions of this session's user at this application, in this realm. As above. */
-civic_reason civic_session_end_user(const civic_session_t *session, civic_store_t *store,
-                                    apr_pool_t *pool);
+/** All sessions of a user (civic_session_user), everywhere.
+ * @return CIVIC_OK with their count, CIVIC_STORE_UNAVAILABLE */
+civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                    civic_store_t *store, int *count, apr_pool_t *pool);
+
+/** Which user, for the store: one person is another user in another realm or application.
+ * @return 1, 0 when OpenSSL fails */
+int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
+                       const unsigned char realm[CIVIC_REALM_LEN], const char *application,
+                       const char *user_id, apr_pool_t *pool);
+
+/** A user's sessions, oldest login first.
+ * @param list set on success, in the pool: of civic_session_t
+ * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE */
+civic_reason civic_session_list(apr_array_header_t **list,
+                                const unsigned char user[CIVIC_STORE_USER_LEN],
+                                civic_store_t *store, apr_pool_t *pool);
+
+/** End a user's oldest sessions beyond the `most` newest.
+ * @return CIVIC_OK with the count of those ended, CIVIC_STORE_UNAVAILABLE */
+civic_reason civic_session_limit(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                 civic_store_t *store, int most, int *ended, apr_pool_t *pool);
 
 /** 1 when `id` has the form of a cookie value of ours. */
 int civic_session_id_is_sane(const char *id);
