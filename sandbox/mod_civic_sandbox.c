@@ -121,7 +121,9 @@ static int handler(request_rec *r)
     if (conf->enabled != 1) {
         return DECLINED;
     }
-    if (!civic_host_is_loopback(r->useragent_ip)) {
+    /* Neither the connection nor whom a proxy speaks for (mod_remoteip). */
+    if (!civic_host_is_loopback(r->connection->client_ip)
+        || !civic_host_is_loopback(r->useragent_ip)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "civic_sandbox: a client that is not on this machine was refused");
         return HTTP_FORBIDDEN;
@@ -233,6 +235,10 @@ static const char *set_application(cmd_parms *cmd, void *dir, int argc, char *co
                "secret, and origins that may ask (http://localhost:8080, or * for any)";
     }
     app->id = argv[0];
+    if (sandbox_application(cmd->server, app->id)) {
+        return apr_psprintf(cmd->pool, "CivicSandboxApplication %s: it is there already",
+                            app->id);
+    }
     fault = file_read(&text, cmd, argv[1]);
     if (!fault) {
         fault = civic_key_read_public(&app->public_key, text, cmd->pool);
@@ -261,6 +267,9 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *url)
 {
     const char *fault = civic_url_check(url, NULL, cmd->temp_pool);
 
+    if (!fault && strcmp(civic_url_origin(url, cmd->temp_pool), url)) {
+        fault = "it must be scheme, host and port alone, as http://localhost:8081";
+    }
     if (fault) {
         return apr_psprintf(cmd->pool, "CivicSandboxPublicUrl %s: %s", url, fault);
     }

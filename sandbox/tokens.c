@@ -105,8 +105,9 @@ static void spoil(json_t *list, const char *fault)
     }
 }
 
-const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask, const char *fault)
+const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask)
 {
+    const char *fault = ask->fault;
     const sandbox_application_t *app = sandbox_application(r->server, ask->application);
     json_t *list = sandbox_person_data(&sandbox_people[ask->person], ask->scope, r->pool);
     double issued = now_seconds() - (strcmp(fault, "expired-answer") ? 0 : 86400);
@@ -120,7 +121,7 @@ const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask, const c
     }
     spoil(list, fault);
     if (!strcmp(fault, "unencrypted")) {
-        json_object_set(payload, "data", list);
+        json_object_set_new(payload, "data", json_string(civic_json_text(list, r->pool)));
     }
     else {
         memcpy(secret, app->secret, sizeof(secret));
