@@ -295,13 +295,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return sandbox_asks_register(pconf);
 }
 
-static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+/* What `-t` finds, and a start before it detaches. */
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    int enabled = 0;
-
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
-    }
     for (server_rec *each = s; each; each = each->next) {
         const sandbox_conf_t *conf = sandbox_conf(each);
 
@@ -310,9 +306,18 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                          "civic_sandbox: CivicSandbox On needs CivicSandboxKeyFile");
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        enabled = enabled || conf->enabled == 1;
     }
-    if (!enabled) {
+    return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    int enabled = 0;
+
+    for (server_rec *each = s; each; each = each->next) {
+        enabled = enabled || sandbox_conf(each)->enabled == 1;
+    }
+    if (!enabled || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -324,6 +329,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(sandbox_asks_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_FIRST);
