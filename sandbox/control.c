@@ -8,10 +8,11 @@
 #include "scope.h"
 
 static const char *const faults[] = {
-    "400",        "401",       "403",        "405",       "429",          "500",
-    "503",        "504",       "hang",       "cut",       "not-json",     "empty",
-    "wrong-type", "large",     "redirect",   "wrong-key", "wrong-secret", "unencrypted",
-    "not-valid",  "not-owner", "no-user-id", "processed", "payload-host", "expired-answer",
+    "400",        "401",          "403",          "405",          "429",
+    "500",        "503",          "504",          "hang",         "cut",
+    "not-json",   "empty",        "wrong-type",   "large",        "redirect",
+    "wrong-key",  "wrong-secret", "unencrypted",  "not-valid",    "not-owner",
+    "no-user-id", "processed",    "payload-host", "payload-gone", "expired-answer",
     NULL};
 
 static int is_fault(const char *fault)
@@ -96,6 +97,14 @@ static int log_show(request_rec *r)
                                   "error", log.last_error));
 }
 
+/* Browsers say so when a page of another site sends something. */
+static int is_cross_origin(request_rec *r)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    return origin && strcmp(origin, sandbox_url(r));
+}
+
 int sandbox_control(request_rec *r, const char *rest)
 {
     json_t *body;
@@ -106,6 +115,9 @@ int sandbox_control(request_rec *r, const char *rest)
     }
     if (r->method_number != M_POST) {
         return HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (is_cross_origin(r)) {
+        return sandbox_message(r, HTTP_FORBIDDEN, "web pages cannot give orders here");
     }
     if (!strcmp(rest, "/reset")) {
         sandbox_reset();

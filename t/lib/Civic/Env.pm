@@ -45,6 +45,8 @@ sub prepare {
         $port = free_port() while $used{$port}++;
         $ENV{"CIVIC_PORT_$name"} = $port;
     }
+    # The port that Apache::Test asks whether its server is up: nobody else's.
+    $ENV{APACHE_TEST_PORT} //= free_port();
     make_path($ENV{CIVIC_LOGS});
     return;
 }
