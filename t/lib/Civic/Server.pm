@@ -10,7 +10,9 @@ use File::Temp ();
 use IO::Socket::INET ();
 use Time::HiRes qw(sleep time);
 
+use Civic::Client ();
 use Civic::Env ();
+use Civic::Log ();
 
 my $count = 0;
 
@@ -41,6 +43,54 @@ Include \${CIVIC_T}/conf/server.conf
 END
     return $self;
 }
+
+# An httpd with the whole site of t/conf and a sandbox of its own. `conf` comes before it.
+sub site {
+    my ($class, %how) = @_;
+    my $includes = join '', map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site);
+    return $class->new(
+        %how,
+        conf  => ($how{conf} || '') . $includes,
+        ports => [qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND), @{ $how{ports} || [] }]
+    );
+}
+
+# Text of a <CivicApplication> at the server's sandbox; a directive whose value is undef is left
+# out, others are added.
+sub application {
+    my ($id, %directives) = @_;
+    my $keys = '${CIVIC_KEYS}';
+    my $base = 'https://localhost:${CIVIC_PORT_SANDBOX}';
+    my %all = (
+        CivicPrivateKeyFile    => "$keys/$id.key",
+        CivicSecretFile        => "$keys/$id.secret",
+        CivicApiUrl            => "$base/sip",
+        CivicPublicKey         => "file:$keys/civic.pub",
+        CivicCACertificateFile => "$keys/ca.pem",
+        CivicPayloadHosts      => 'localhost',
+        CivicBrowserLibrary    => "$base/js/civic.sip.min.js",
+        %directives,
+    );
+    return join '', qq{<CivicApplication "$id">\n},
+        (map { defined $all{$_} ? "$_ $all{$_}\n" : () } sort keys %all), "</CivicApplication>\n";
+}
+
+# A client of this server, at the port of that name; `how` as Civic::Client takes it.
+sub client {
+    my ($self, $port, %how) = @_;
+    my $scheme = ($port || '') eq 'PLAIN' ? 'http' : 'https';
+    my $sandbox = $scheme eq 'http' ? 'SANDBOX_PLAIN' : 'SANDBOX';
+    return Civic::Client->new(
+        site    => "$scheme://localhost:" . $self->port($port || 'SITE'),
+        sandbox => Civic::Sandbox->new(base => "$scheme://localhost:" . $self->port($sandbox)),
+        %how
+    );
+}
+
+sub log_path { return "$_[0]{dir}/logs/error_log" }
+
+# A mark in this server's log, for Civic::Log.
+sub mark { return Civic::Log::mark($_[0]->log_path) }
 
 sub dir  { return "$_[0]{dir}" }
 sub port { return $_[0]{ports}{ $_[1] } }
@@ -143,7 +193,7 @@ sub stop {
 
 sub error_log {
     my $self = shift;
-    open my $in, '<', "$self->{dir}/logs/error_log" or return '';
+    open my $in, '<', $self->log_path or return '';
     local $/;
     return <$in> // '';
 }
