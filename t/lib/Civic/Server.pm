@@ -75,6 +75,29 @@ sub application {
         (map { defined $all{$_} ? "$_ $all{$_}\n" : () } sort keys %all), "</CivicApplication>\n";
 }
 
+# Text of a virtual host over TLS at the port of that name, with /members for people who are
+# logged in and what `text` adds.
+sub host {
+    my ($port, $text, %how) = @_;
+    my $address = "127.0.0.1:\${CIVIC_PORT_$port}";
+    my $tls = $how{plain} ? '' : join "\n", 'SSLEngine on',
+        'SSLCertificateFile ${CIVIC_KEYS}/server.pem', 'SSLCertificateKeyFile ${CIVIC_KEYS}/server.key';
+    return <<"END";
+Listen $address
+<VirtualHost $address>
+ServerName localhost
+DocumentRoot \${CIVIC_T}/htdocs
+$tls
+$text
+<Location "/members">
+AuthType Civic
+AuthName "Members"
+Require valid-user
+</Location>
+</VirtualHost>
+END
+}
+
 # A client of this server, at the port of that name; `how` as Civic::Client takes it.
 sub client {
     my ($self, $port, %how) = @_;
@@ -109,6 +132,17 @@ sub write_file {
     print $out $text;
     close $out or die "$path: $!";
     chmod $mode, $path if defined $mode;
+    return $path;
+}
+
+# An authority that vouches for nobody: its certificate, in the server's folder.
+sub authority {
+    my ($self, $name) = @_;
+    local %ENV = %{ $self->{env} };
+    my $path = "$self->{dir}/$name.pem";
+    my $printed = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$name -keyout $path.key -out $path 2>&1`;
+    die "openssl: $printed" if $?;
+    chmod 0644, $path;
     return $path;
 }
 
