@@ -92,10 +92,11 @@ for my $row (@states) {
 }
 for my $row (@spoiled) {
     my ($name, $state) = @$row;
+    my $reason = $name eq 'empty' ? 'body-malformed' : 'state-invalid';
     my $client = client();
     my $mark = $server->mark;
-    refused($client->callback(token($client), $state), $name eq 'empty' ? 'state-invalid' : 'state-invalid',
-        $mark, "a state $name: state-invalid");
+    refused($client->callback(token($client), $state), $reason, $mark,
+        "a state $name: $reason");
 }
 
 # ---- the login cookie ----
