@@ -21,7 +21,6 @@ my @broken = (
     [ NAME    => { CivicApiUrl => 'https://127.0.0.2:${CIVIC_PORT_SANDBOX}/sip' }, 'upstream-untrusted', qr/certificate/ ],
     [ SYSTEM  => { CivicCACertificateFile => undef }, 'upstream-untrusted', qr/certificate/ ],
     [ OTHERCA => { CivicCACertificateFile => 'other.pem' }, 'upstream-untrusted', qr/certificate/ ],
-    [ NOCA    => { CivicCACertificateFile => 'garbage.pem' }, 'upstream-untrusted', qr/cert/i ],
     [ ADDRESS => { CivicApiUrl => "$localhost:\${CIVIC_PORT_SANDBOX}/no/api" }, 'upstream-bad-request', qr/status 404.*CivicApiUrl/ ],
     [ KEY     => { CivicPrivateKeyFile => '${CIVIC_KEYS}/CO-BETA.key' }, 'upstream-refused', qr/status 401/ ],
     [ SECRET  => { CivicSecretFile => '${CIVIC_KEYS}/CO-BETA.secret' }, 'upstream-refused', qr/status 401/ ],
@@ -43,7 +42,6 @@ SSLCertificateKeyFile \${CIVIC_KEYS}/server.key
 </VirtualHost>
 $hosts
 END
-$server->write_file('garbage.pem', "this is no certificate\n");
 $server->authority('other');
 $server->start;
 

@@ -32,7 +32,7 @@ sub new {
         $self->{env}{"CIVIC_PORT_$name"} = $self->{ports}{$name};
     }
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
-    $self->write_conf(<<"END" . ($how{conf} || ''));
+    $self->{preamble} = <<"END";
 ServerRoot "$dir"
 DefaultRuntimeDir "$dir/logs"
 PidFile "$dir/logs/httpd.pid"
@@ -41,6 +41,7 @@ ServerName localhost
 ${user}Include \${CIVIC_T}/conf/modules.conf
 Include \${CIVIC_T}/conf/server.conf
 END
+    $self->write_conf($how{conf} || '');
     return $self;
 }
 
@@ -118,10 +119,14 @@ sub mark { return Civic::Log::mark($_[0]->log_path) }
 sub dir  { return "$_[0]{dir}" }
 sub port { return $_[0]{ports}{ $_[1] } }
 
+# Gives the number of the line whose text begins with the mark ">>", which is taken away.
 sub write_conf {
     my ($self, $text) = @_;
+    $text = $self->{preamble} . $text;
+    my $line = $text =~ /\A(.*?)^\s*>>/ms ? 1 + ($1 =~ tr/\n//) : undef;
+    $text =~ s/^\s*>>//m;
     $self->write_file('httpd.conf', $text);
-    return;
+    return $line;
 }
 
 # A file in the server's folder; gives its path.
