@@ -13,7 +13,7 @@ static const char *const faults[] = {
     "not-json",   "empty",        "wrong-type",   "large",        "redirect",
     "wrong-key",  "wrong-secret", "unencrypted",  "not-valid",    "not-owner",
     "no-user-id", "processed",    "payload-host", "payload-gone", "expired-answer",
-    NULL};
+    "bulky",      NULL};
 
 static int is_fault(const char *fault)
 {
@@ -26,6 +26,18 @@ static int is_fault(const char *fault)
            && strspn(fault + 5, "0123456789.") == strlen(fault + 5);
 }
 
+/* `data` of a test: a JSON list that is shown as it stands, whatever is in it. */
+static const char *data_take(sandbox_ask_t *ask, request_rec *r, const json_t *data)
+{
+    const char *text = json_is_array(data) ? civic_json_text(data, r->pool) : NULL;
+
+    if (!text || strlen(text) >= sizeof(ask->data)) {
+        return "data must be a list of less than 4096 bytes";
+    }
+    apr_cpystrn(ask->data, text, sizeof(ask->data));
+    return NULL;
+}
+
 /* An ask that somebody has approved, without anybody's clicking. */
 static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *body)
 {
@@ -33,6 +45,7 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     const char *scope = civic_json_string(body, "scope");
     const char *person = civic_json_string(body, "person");
     const char *fault = civic_json_string(body, "fault");
+    const json_t *data = json_object_get(body, "data");
 
     memset(ask, 0, sizeof(*ask));
     ask->person = sandbox_person_find(person ? person : "jane");
@@ -49,6 +62,10 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     apr_cpystrn(ask->scope, scope ? scope : CIVIC_SCOPE_DEFAULT, sizeof(ask->scope));
     apr_cpystrn(ask->fault, fault ? fault : "", sizeof(ask->fault));
     ask->status = ASK_APPROVED;
+    fault = data ? data_take(ask, r, data) : NULL;
+    if (fault) {
+        return fault;
+    }
     return sandbox_ask_add(ask) ? NULL : "no room";
 }
 

@@ -80,6 +80,7 @@ typedef struct {
     char origin[256]; /* of the page that asks */
     char page[2048];  /* its address, for the way back on a telephone */
     char fault[32];   /* plays at the exchange of this code alone */
+    char data[4096];  /* JSON list shown in place of the person's items; "" for those */
     apr_time_t created, payload_until;
     int status, person, mobile, used;
 } sandbox_ask_t;

@@ -7,6 +7,8 @@
 #include "jws.h"
 #include "sandbox.h"
 
+enum { BULK = 256 * 1024 };
+
 static double now_seconds(void)
 {
     return (double)(apr_time_now() / 1000) / 1000;
@@ -113,6 +115,26 @@ static const char *sealed_text(const sealed_t *sealed, apr_pool_t *pool)
                        NULL);
 }
 
+/* What is shown: the person's items, or what a test put in their place. */
+static json_t *data_make(const sandbox_ask_t *ask, apr_pool_t *pool)
+{
+    if (ask->data[0]) {
+        return json_incref(civic_json_parse(ask->data, strlen(ask->data), pool));
+    }
+    return sandbox_person_data(&sandbox_people[ask->person], ask->scope, pool);
+}
+
+/* "bulky" adds an item that is too large for a small store of sessions. */
+static void add_bulk(json_t *list, apr_pool_t *pool)
+{
+    char *value = apr_palloc(pool, BULK + 1);
+
+    memset(value, 'x', BULK);
+    value[BULK] = '\0';
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "label", "sandbox.bulk",
+                                          "value", value, "isValid", 1, "isOwner", 1));
+}
+
 /* "not-valid" and "not-owner" spoil every item. */
 static void spoil(json_t *list, const char *fault)
 {
@@ -134,7 +156,7 @@ const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask)
 {
     const char *fault = ask->fault, *clear, *data = NULL;
     const sandbox_application_t *app = sandbox_application(r->server, ask->application);
-    json_t *list = sandbox_person_data(&sandbox_people[ask->person], ask->scope, r->pool);
+    json_t *list = data_make(ask, r->pool);
     double issued = now_seconds() - (strcmp(fault, "expired-answer") ? 0 : 86400);
     json_t *payload = payload_make(r, ask->application, issued, SANDBOX_CODE_LIFE);
     sealed_t sealed;
@@ -144,6 +166,9 @@ const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask)
         return NULL;
     }
     spoil(list, fault);
+    if (!strcmp(fault, "bulky")) {
+        add_bulk(list, r->pool);
+    }
     clear = civic_json_text(list, r->pool);
     if (!strcmp(fault, "unencrypted")) {
         data = clear;

@@ -95,6 +95,18 @@ static civic_refusal_t open_state(login_t *login, const char *text)
                   reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
 }
 
+static civic_refusal_t check_code(login_t *login)
+{
+    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
+    apr_size_t len = strlen(login->token);
+
+    if (len > CIVIC_CODE_MAX) {
+        return refuse(CIVIC_TOKEN_FORMAT, "it is too long");
+    }
+    return civic_sip_check_code(&login->code, &login->application->sip, login->token, len, now,
+                                login->r->pool);
+}
+
 /* Test and set: of any number of callbacks with one code, one goes on. */
 static civic_refusal_t use_once(login_t *login)
 {
@@ -256,7 +268,6 @@ static int answer(request_rec *r, const char *location)
 
 static civic_refusal_t log_in(login_t *login)
 {
-    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
     civic_sip_identity_t identity;
     civic_refusal_t refusal;
     const char *state;
@@ -266,8 +277,7 @@ static civic_refusal_t log_in(login_t *login)
         refusal = open_state(login, state);
     }
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_sip_check_code(&login->code, &login->application->sip, login->token,
-                                       strlen(login->token), now, login->r->pool);
+        refusal = check_code(login);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = exchange(login, &identity);

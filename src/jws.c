@@ -161,6 +161,14 @@ civic_reason civic_jws_verify(civic_jws_t *jws, const char *text, apr_size_t len
     return CIVIC_OK;
 }
 
+/* For a log line: what is beyond any calendar is cut, since printing it takes too much room. */
+static double shown(double seconds)
+{
+    const double most = 1e12;
+
+    return seconds > most ? most : seconds < -most ? -most : seconds;
+}
+
 civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double tolerance,
                                    const char **detail, apr_pool_t *pool)
 {
@@ -172,14 +180,14 @@ civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double to
         *detail = apr_psprintf(pool,
                                "exp %.3f is %.0f s before this server's clock, %.3f: check "
                                "NTP if it happens to everybody",
-                               jws->expires_at, now - jws->expires_at, now);
+                               shown(jws->expires_at), shown(now - jws->expires_at), now);
         return CIVIC_TOKEN_EXPIRED;
     }
     if (now < jws->issued_at - tolerance) {
         *detail = apr_psprintf(pool,
                                "iat %.3f is %.0f s after this server's clock, %.3f: check "
                                "NTP",
-                               jws->issued_at, jws->issued_at - now, now);
+                               shown(jws->issued_at), shown(jws->issued_at - now), now);
         return CIVIC_TOKEN_EARLY;
     }
     return CIVIC_OK;

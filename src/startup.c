@@ -52,6 +52,17 @@ static const server_rec *any_with(const check_t *check, server_rec *host, const 
     return NULL;
 }
 
+/* Is there a host concerned that has a single application, so that nobody need say which? */
+static int any_with_one(const check_t *check, server_rec *host)
+{
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        if (civic_server_conf(s)->applications->nelts == 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int says(const ap_directive_t *node, const char *directive)
 {
     for (; node; node = node->next) {
@@ -88,8 +99,7 @@ static void check_auth_type(check_t *check, const ap_directive_t *node, server_r
                  "AuthType Civic, but no application is configured here: add a "
                  "<CivicApplication> with its keys");
     }
-    else if (host && civic_server_conf(host)->applications->nelts > 1
-             && !says(ap_conftree, "CivicUse")) {
+    else if (!any_with_one(check, host) && !says(ap_conftree, "CivicUse")) {
         complain(check, node,
                  "AuthType Civic, but several applications are configured and no "
                  "CivicUse says which one guards here");

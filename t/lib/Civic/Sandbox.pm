@@ -46,6 +46,7 @@ sub post {
 # An authorization code that somebody approved.
 #   appId, scope, person (default jane)
 #   fault     plays when this code is exchanged
+#   data      list of items shown in place of the person's
 #   claims    members of the token's payload to replace; undef takes one away
 #   header    replaces the JOSE header
 #   signWith  "other": signed with a key that is nobody's

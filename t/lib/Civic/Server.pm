@@ -10,7 +10,9 @@ use File::Temp ();
 use IO::Socket::INET ();
 use Time::HiRes qw(sleep time);
 
+use Civic::Client ();
 use Civic::Env ();
+use Civic::Log ();
 
 my $count = 0;
 
@@ -30,7 +32,7 @@ sub new {
         $self->{env}{"CIVIC_PORT_$name"} = $self->{ports}{$name};
     }
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
-    $self->write_conf(<<"END" . ($how{conf} || ''));
+    $self->{preamble} = <<"END";
 ServerRoot "$dir"
 DefaultRuntimeDir "$dir/logs"
 PidFile "$dir/logs/httpd.pid"
@@ -39,16 +41,92 @@ ServerName localhost
 ${user}Include \${CIVIC_T}/conf/modules.conf
 Include \${CIVIC_T}/conf/server.conf
 END
+    $self->write_conf($how{conf} || '');
     return $self;
 }
+
+# An httpd with the whole site of t/conf and a sandbox of its own. `conf` comes before it.
+sub site {
+    my ($class, %how) = @_;
+    my $includes = join '', map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site);
+    return $class->new(
+        %how,
+        conf  => ($how{conf} || '') . $includes,
+        ports => [qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND), @{ $how{ports} || [] }]
+    );
+}
+
+# Text of a <CivicApplication> at the server's sandbox; a directive whose value is undef is left
+# out, others are added.
+sub application {
+    my ($id, %directives) = @_;
+    my $keys = '${CIVIC_KEYS}';
+    my $base = 'https://localhost:${CIVIC_PORT_SANDBOX}';
+    my %all = (
+        CivicPrivateKeyFile    => "$keys/$id.key",
+        CivicSecretFile        => "$keys/$id.secret",
+        CivicApiUrl            => "$base/sip",
+        CivicPublicKey         => "file:$keys/civic.pub",
+        CivicCACertificateFile => "$keys/ca.pem",
+        CivicPayloadHosts      => 'localhost',
+        CivicBrowserLibrary    => "$base/js/civic.sip.min.js",
+        %directives,
+    );
+    return join '', qq{<CivicApplication "$id">\n},
+        (map { defined $all{$_} ? "$_ $all{$_}\n" : () } sort keys %all), "</CivicApplication>\n";
+}
+
+# Text of a virtual host over TLS at the port of that name, with /members for people who are
+# logged in and what `text` adds.
+sub host {
+    my ($port, $text, %how) = @_;
+    my $address = "127.0.0.1:\${CIVIC_PORT_$port}";
+    my $tls = $how{plain} ? '' : join "\n", 'SSLEngine on',
+        'SSLCertificateFile ${CIVIC_KEYS}/server.pem', 'SSLCertificateKeyFile ${CIVIC_KEYS}/server.key';
+    return <<"END";
+Listen $address
+<VirtualHost $address>
+ServerName localhost
+DocumentRoot \${CIVIC_T}/htdocs
+$tls
+$text
+<Location "/members">
+AuthType Civic
+AuthName "Members"
+Require valid-user
+</Location>
+</VirtualHost>
+END
+}
+
+# A client of this server, at the port of that name; `how` as Civic::Client takes it.
+sub client {
+    my ($self, $port, %how) = @_;
+    my $scheme = ($port || '') eq 'PLAIN' ? 'http' : 'https';
+    my $sandbox = $scheme eq 'http' ? 'SANDBOX_PLAIN' : 'SANDBOX';
+    return Civic::Client->new(
+        site    => "$scheme://localhost:" . $self->port($port || 'SITE'),
+        sandbox => Civic::Sandbox->new(base => "$scheme://localhost:" . $self->port($sandbox)),
+        %how
+    );
+}
+
+sub log_path { return "$_[0]{dir}/logs/error_log" }
+
+# A mark in this server's log, for Civic::Log.
+sub mark { return Civic::Log::mark($_[0]->log_path) }
 
 sub dir  { return "$_[0]{dir}" }
 sub port { return $_[0]{ports}{ $_[1] } }
 
+# Gives the number of the line whose text begins with the mark ">>", which is taken away.
 sub write_conf {
     my ($self, $text) = @_;
+    $text = $self->{preamble} . $text;
+    my $line = $text =~ /\A(.*?)^\s*>>/ms ? 1 + ($1 =~ tr/\n//) : undef;
+    $text =~ s/^\s*>>//m;
     $self->write_file('httpd.conf', $text);
-    return;
+    return $line;
 }
 
 # A file in the server's folder; gives its path.
@@ -59,6 +137,17 @@ sub write_file {
     print $out $text;
     close $out or die "$path: $!";
     chmod $mode, $path if defined $mode;
+    return $path;
+}
+
+# An authority that vouches for nobody: its certificate, in the server's folder.
+sub authority {
+    my ($self, $name) = @_;
+    local %ENV = %{ $self->{env} };
+    my $path = "$self->{dir}/$name.pem";
+    my $printed = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$name -keyout $path.key -out $path 2>&1`;
+    die "openssl: $printed" if $?;
+    chmod 0644, $path;
     return $path;
 }
 
@@ -143,7 +232,7 @@ sub stop {
 
 sub error_log {
     my $self = shift;
-    open my $in, '<', "$self->{dir}/logs/error_log" or return '';
+    open my $in, '<', $self->log_path or return '';
     local $/;
     return <$in> // '';
 }

@@ -1,0 +1,70 @@
+# A location that asks for more than a session was obtained with asks the person again, once; the
+# greater scope request opens the lesser.
+use strict;
+use warnings FATAL => 'all';
+
+use Apache::Test qw(-withtestmore);
+
+use lib 't/lib';
+use Civic::Check qw(refused);
+use Civic::Client ();
+use Civic::Log ();
+
+my %place = (ANONYMOUS_LOGIN => 'anonymous', BASIC_SIGNUP => 'members', PROOF_OF_IDENTITY => 'proof');
+my @ranks = qw(ANONYMOUS_LOGIN BASIC_SIGNUP PROOF_OF_IDENTITY);
+plan tests => 9 * 2 + 20;
+
+# Every scope held against every scope asked for.
+for my $held (0 .. 2) {
+    my $client = Civic::Client->logged_in("/$place{$ranks[$held]}/");
+    for my $asked (0 .. 2) {
+        my ($opens, $path) = ($held >= $asked, "/$place{$ranks[$asked]}/");
+        is($client->get($path)->code, $opens ? 200 : 401,
+            "$ranks[$held] " . ($opens ? 'opens' : 'does not open') . " $ranks[$asked]");
+        is($client->fetch($path)->code, $opens ? 200 : 401, 'for scripts, too');
+    }
+}
+
+# ---- from BASIC_SIGNUP to PROOF_OF_IDENTITY ----
+my $client = Civic::Client->logged_in('/members/');
+my ($name, $before) = $client->session_cookie;
+my $mark = Civic::Log::mark();
+my $answer = $client->get('/proof/?a=1');
+my $page = Civic::Client::login_page($answer);
+is($answer->code, 401, 'the page asks again');
+is($page->{reason}, 'step-up-required', 'and says why');
+is($page->{scope}, 'PROOF_OF_IDENTITY', 'for the greater scope request');
+is($page->{'hide-intro'}, 'true', 'as CivicHideIntro says there');
+like($answer->content, qr/asks for more than you have shown/, 'in words');
+is(scalar(grep {/refused: step-up-required \(BASIC_SIGNUP does not cover PROOF_OF_IDENTITY\)/} Civic::Log::lines($mark)),
+    1, 'and one line says what was held');
+$mark = Civic::Log::mark();
+refused($client->fetch('/proof/'), 'step-up-required', $mark, 'a script is told so');
+is($client->get('/members/')->code, 200, 'meanwhile the session opens what it did');
+
+($answer) = $client->login('/proof/?a=1');
+is($answer->code, 200, 'the step up');
+is($client->json($answer)->{location}, '/proof/?a=1', 'leads to what was asked for');
+my ($same, $after) = $client->session_cookie;
+is($same, $name, 'one cookie for the application');
+isnt($after, $before, 'with another id');
+is($client->get('/proof/')->code, 200, 'it opens the greater');
+is($client->get('/members/')->code, 200, 'and the lesser');
+is($client->get('/anonymous/')->code, 200, 'and the least');
+
+# The session before has ended, also for whoever kept its cookie.
+my $other = Civic::Client->new;
+is($other->get('/members/', Cookie => "$name=$before")->code, 401, 'the old id opens nothing');
+
+# ---- a page for the lesser, finished when there is the greater already ----
+my $tabs = Civic::Client->new;
+my $lesser = Civic::Client::login_page($tabs->get('/members/'));
+$tabs->login('/proof/');
+my ($cookie, $greater) = $tabs->session_cookie;
+my $used = $tabs->{sandbox}->token(appId => 'CO-ALPHA');
+$answer = $tabs->callback($used, $lesser->{state});
+is($answer->code, 200, 'a second tab finishes its login');
+is($tabs->get('/members/')->code, 200, 'and its page opens');
+# It is a login of its own, as the person approved it: what he holds is what he showed last.
+is($tabs->get('/proof/')->code, 401, 'the newer login counts');
+isnt(($tabs->session_cookie)[1], $greater, 'under its own id');
