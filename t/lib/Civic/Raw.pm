@@ -43,13 +43,16 @@ sub ask {
 }
 
 # One request: method, target, further header lines (each with \r\n), body. It closes behind itself.
+#   host   another name than localhost
+#   after  bytes behind the header, in place of a body with its length
 sub request {
     my ($port, $method, $target, $lines, $body, %how) = @_;
     my $host = $how{host} // "localhost:$port";
     $lines //= '';
     $lines .= 'Content-Length: ' . length($body) . "\r\n" if defined $body;
     return ask($port,
-        "$method $target HTTP/1.1\r\nHost: $host\r\nConnection: close\r\n$lines\r\n" . ($body // ''),
+        "$method $target HTTP/1.1\r\nHost: $host\r\nConnection: close\r\n$lines\r\n"
+            . ($body // $how{after} // ''),
         %how);
 }
 
