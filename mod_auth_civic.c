@@ -44,6 +44,7 @@ static void register_hooks(apr_pool_t *pool)
     /* For answers that httpd sends as errors: the login page is one. */
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
+    civic_identity_register();
 }
 
 AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,

@@ -5,10 +5,12 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <string.h>
+#include <util_filter.h>
 
 #include "cookie.h"
 
 static const char prefix[] = "CIVIC_";
+static ap_filter_rec_t *trailers;
 
 /* ---- what comes in ---- */
 
@@ -40,20 +42,53 @@ static int drop_ours(void *data, const char *name, const char *value)
     return 1;
 }
 
-int civic_identity_scrub(request_rec *r)
+static void scrub(request_rec *r)
 {
-    apr_array_header_t *names;
+    apr_array_header_t *names = apr_array_make(r->pool, 1, sizeof(const char *));
 
-    if (civic_server_conf(r->server)->applications->nelts == 0) {
-        return DECLINED;
-    }
-    names = apr_array_make(r->pool, 1, sizeof(const char *));
     apr_table_do(drop_ours, names, r->headers_in, NULL);
     for (int i = 0; i < names->nelts; i++) {
         apr_table_unset(r->headers_in, APR_ARRAY_IDX(names, i, const char *));
     }
+}
+
+/* Behind every piece of the body: the last one may have brought trailers. */
+static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
+                                    ap_input_mode_t mode, apr_read_type_e block,
+                                    apr_off_t bytes)
+{
+    apr_status_t rv = ap_get_brigade(f->next, brigade, mode, block, bytes);
+
+    scrub(f->r);
+    return rv;
+}
+
+/* MergeTrailers On: what follows a chunked body becomes headers once it is read. */
+static int may_bring_trailers(const request_rec *r)
+{
+    const core_server_config *core = ap_get_core_module_config(r->server->module_config);
+
+    return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE
+           && apr_table_get(r->headers_in, "Transfer-Encoding");
+}
+
+int civic_identity_scrub(request_rec *r)
+{
+    if (civic_server_conf(r->server)->applications->nelts == 0) {
+        return DECLINED;
+    }
+    scrub(r);
     civic_cookie_take(r);
+    if (may_bring_trailers(r)) {
+        ap_add_input_filter_handle(trailers, NULL, r, r->connection);
+    }
     return DECLINED;
+}
+
+void civic_identity_register(void)
+{
+    trailers =
+        ap_register_input_filter("CIVIC_TRAILERS", trailers_filter, NULL, AP_FTYPE_RESOURCE);
 }
 
 /* ---- what goes to the application ---- */

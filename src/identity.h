@@ -27,7 +27,11 @@ const char *civic_identity_collisions(const civic_claims_t *claims, apr_pool_t *
  * where nobody logs in (an ErrorDocument), still knows who asked. */
 int civic_identity_restore(request_rec *r);
 
-/** post_read_request: drop inbound headers that could pass for ours, take out our cookies. */
+/** post_read_request: drop inbound headers that could pass for ours, take out our cookies.
+ * Where trailers become headers (MergeTrailers), they are dropped as they come in. */
 int civic_identity_scrub(request_rec *r);
+
+/** Register the filter that does so. */
+void civic_identity_register(void);
 
 #endif
