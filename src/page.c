@@ -153,8 +153,12 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
 const civic_reply_t *civic_page_forbidden(request_rec *r)
 {
     apr_table_t *values = values_make(r);
+    const char *back = civic_request_return_path(r);
 
     apr_table_setn(values, "title", "Not allowed");
+    if (back) {
+        apr_table_setn(values, "back", back); /* where somebody else may log in */
+    }
     apr_table_setn(values, "words",
                    apr_psprintf(r->pool,
                                 "You are logged in as %s, who may not see this page. "

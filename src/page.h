@@ -30,7 +30,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);
 
-/** For a person who is logged in but may not see this. */
+/** For a person who is logged in but may not see this: logging out leads back here. */
 const civic_reply_t *civic_page_forbidden(request_rec *r);
 
 #endif
