@@ -145,6 +145,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.issued = state.issued;
     if (!browser_prepare(r, &browser, &page.cause, lookup)
         || !civic_state_bind(&state, &browser)
         || !(page.state = civic_state_seal(

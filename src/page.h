@@ -12,6 +12,7 @@ typedef struct {
     const civic_application_t *application;
     const char *scope;
     const char *state; /* sealed, state.h */
+    apr_time_t issued; /* of the state */
     int hide_intro;
     civic_reason reason; /* why it is shown: its words stand on the page */
     const char *cause;   /* more about that, NULL for none */

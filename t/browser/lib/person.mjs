@@ -12,7 +12,7 @@ export class Person {
   // Opens an address of a site in a new tab.
   async visit(path, site = 'site') {
     const page = await this.context.newPage();
-    await page.goto(this.server.url(site, path));
+    await page.goto(this.server.url(site, path), { waitUntil: 'domcontentloaded' });
     return page;
   }
 

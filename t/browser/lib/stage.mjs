@@ -70,6 +70,8 @@ export function stage() {
     test(name, async () => {
       const context = await open(how);
       const phone = await shared.browser.newContext(MOBILE);
+      context.setDefaultTimeout(15000);
+      phone.setDefaultTimeout(15000);
       const watches = [await Watch.over(context), await Watch.over(phone)];
       const person = new Person({ context, phone, server: shared.server, screenshots: SCREENSHOTS });
       try {
