@@ -218,6 +218,7 @@ int civic_authn_check(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
+    civic_respond_guarded(r);
     app = civic_conf_application_of(conf, dir);
     if (!app) {
         return civic_refuse(r, what,
@@ -252,6 +253,7 @@ int civic_authn_pass(request_rec *r)
     if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
         return DECLINED;
     }
+    civic_respond_guarded(r);
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     lookup = app ? civic_request_session(r, app) : NULL;
     if (lookup && judge(lookup, dir, r->pool).reason == CIVIC_OK
