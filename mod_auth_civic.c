@@ -41,7 +41,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    /* For answers that httpd sends as errors: the login page is one. */
+    /* For answers of guarded locations, and those that httpd sends as errors, as the login page. */
+    ap_hook_insert_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
     civic_identity_register();

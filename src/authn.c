@@ -157,6 +157,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.issued = state.issued;
     if (!browser_prepare(r, &browser, &page.cause, lookup)
         || !civic_state_bind(&state, &browser)
         || !(page.state = civic_state_seal(
@@ -229,6 +230,7 @@ int civic_authn_check(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
+    civic_respond_guarded(r);
     app = civic_conf_application_of(conf, dir);
     if (!app) {
         return civic_refuse(r, what,
@@ -263,6 +265,7 @@ int civic_authn_pass(request_rec *r)
     if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
         return DECLINED;
     }
+    civic_respond_guarded(r);
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     lookup = app ? civic_request_session(r, app) : NULL;
     if (lookup && judge(r, lookup, dir).reason == CIVIC_OK

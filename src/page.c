@@ -68,6 +68,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "scope", page->scope);
     apr_table_setn(values, "hide-intro", page->hide_intro ? "true" : "false");
     apr_table_setn(values, "state", page->state);
+    apr_table_setn(values, "issued", apr_ltoa(r->pool, (long)apr_time_sec(page->issued)));
     apr_table_setn(values, "library", app->library_script);
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
@@ -153,8 +154,12 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
 const civic_reply_t *civic_page_forbidden(request_rec *r)
 {
     apr_table_t *values = values_make(r);
+    const char *back = civic_request_return_path(r);
 
     apr_table_setn(values, "title", "Not allowed");
+    if (back) {
+        apr_table_setn(values, "back", back); /* where somebody else may log in */
+    }
     apr_table_setn(values, "words",
                    apr_psprintf(r->pool,
                                 "You are logged in as %s, who may not see this page. "

@@ -33,6 +33,7 @@ typedef struct {
     apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
+    int guarded;                 /* its answer is for whoever is logged in, or not */
 
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */

@@ -50,6 +50,9 @@
     if (id) {
       fetch('/hosted/cancel/' + id, { method: 'POST' });
     }
+    if (window.parent === window) { /* not in a frame: a telephone's browser was sent here */
+      history.back();
+    }
     finish({ civic: 'cancelled' });
   });
 
