@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <http_core.h>
 
-/* Longest CivicSessionLife seen while the configuration is read (by one thread). */
+/* The extremes seen while the configuration is read (by one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
+static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 
 civic_server_conf_t *civic_server_conf(const server_rec *s)
 {
@@ -78,9 +79,15 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
                : NULL;
 }
 
+apr_interval_time_t civic_conf_shortest_idle(void)
+{
+    return shortest_idle;
+}
+
 void civic_conf_reset(void)
 {
     longest_life = CIVIC_DEFAULT_LIFE;
+    shortest_idle = CIVIC_DEFAULT_IDLE;
 }
 
 void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
@@ -191,6 +198,20 @@ const char *civic_conf_interval(apr_interval_time_t *out, const char *arg)
         return "it must be at least one second and at most ten years";
     }
     *out = value;
+    return NULL;
+}
+
+const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
+{
+    civic_dir_conf_t *conf = dir;
+    const char *fault = civic_conf_interval(&conf->idle, arg);
+
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS) && conf->idle < shortest_idle) {
+        shortest_idle = conf->idle;
+    }
     return NULL;
 }
 

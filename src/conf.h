@@ -107,7 +107,10 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 /** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
 apr_interval_time_t civic_conf_longest_life(void);
 
-/** Forget it: a configuration is about to be read anew. */
+/** The shortest CivicSessionIdle of the configuration: how closely a last use must be known. */
+apr_interval_time_t civic_conf_shortest_idle(void);
+
+/** Forget both: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */

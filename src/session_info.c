@@ -25,7 +25,17 @@ static json_t *claims_json(const civic_claims_t *claims)
     return list;
 }
 
-/* Sessions go by a clock of their own; people read the system's. */
+/* Sessions go by a clock of their own; people read the system's. In whole seconds, so that what is
+ * shown of one time is always the same. */
+static apr_interval_time_t clock_shift(request_rec *r)
+{
+    apr_interval_time_t shift =
+        apr_time_now() - civic_session_now(civic_server_conf(r->server)->runtime->store);
+
+    return apr_time_from_sec((shift + (shift < 0 ? -1 : 1) * APR_USEC_PER_SEC / 2)
+                             / APR_USEC_PER_SEC);
+}
+
 static json_int_t seconds(apr_time_t time, apr_interval_time_t shift)
 {
     return (json_int_t)apr_time_sec(time + shift);
@@ -35,8 +45,7 @@ static json_t *session_json(request_rec *r, const civic_session_t *session)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_record_t *record = &session->record;
-    apr_interval_time_t shift =
-        apr_time_now() - civic_session_now(civic_server_conf(r->server)->runtime->store);
+    apr_interval_time_t shift = clock_shift(r);
     apr_time_t idle_ends = session->last_used + civic_conf_idle(dir);
     apr_time_t ends = record->created + civic_conf_life(dir);
 

@@ -30,7 +30,7 @@ enum {
     BOOT_ID = 36,
     PAGE = 4096,
     SEEN_PROBES = 64,
-    SEEN_SHARE = 32, /* of the file's size, for one-time tokens */
+    SEEN_SHARE = 16, /* of the file's size, for one-time tokens: as many as sessions fit */
     SHARDS_MAX = 64
 };
 #define SHARD_LEAST (4 * 1024 * 1024) /* bytes: a record of 1 MiB fits */
@@ -454,30 +454,30 @@ static civic_store_result shm_visit_user(civic_store_t *store, const unsigned ch
     return result;
 }
 
-/* Under the lock. The first slot of the probe whose time has passed is taken. */
+/* Under the lock. A slot whose time has passed is taken, else that of the token that ends first:
+ * Civic refuses it as well, and nobody is turned away because tokens are many. */
 static civic_store_result note_seen(shm_t *shm, const unsigned char *key, apr_time_t expires,
                                     apr_time_t now)
 {
-    seen_t *unused = NULL;
+    seen_t *slot = NULL;
     apr_uint32_t n;
 
     memcpy(&n, key, sizeof(n));
     for (apr_uint32_t i = 0; i < SEEN_PROBES; i++) {
-        seen_t *slot = &shm->seen[(n + i) % shm->seen_count];
+        seen_t *each = &shm->seen[(n + i) % shm->seen_count];
 
-        if (slot->expires <= now) {
-            unused = unused ? unused : slot;
-        }
-        else if (!memcmp(slot->key, key, sizeof(slot->key))) {
+        if (each->expires > now && !memcmp(each->key, key, sizeof(each->key))) {
             return CIVIC_STORE_MISSING;
         }
-    }
-    if (!unused) {
-        return CIVIC_STORE_EXHAUSTED;
+        if (!slot || each->expires < slot->expires) {
+            slot = each;
+        }
     }
     /* In this order: a process that dies in between leaves the slot unused. */
-    memcpy(unused->key, key, sizeof(unused->key));
-    __atomic_store_n(&unused->expires, expires, __ATOMIC_RELEASE);
+    slot->expires = 0;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(slot->key, key, sizeof(slot->key));
+    __atomic_store_n(&slot->expires, expires, __ATOMIC_RELEASE);
     return CIVIC_STORE_OK;
 }
 

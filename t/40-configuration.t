@@ -254,12 +254,18 @@ my @cases = (
             map({ ($_ => $interval) } qw(soon -5 5m 5min30s 0x10 ""), '1.5h', '9999999999'),
             map({ ($_ => $span) } qw(0 999ms 99999h))
         ] } qw(CivicSessionIdle CivicSessionLife)),
-    [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On or Off/) } qw(auto "") ],
+    [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
+    [   server => 'CivicSessionsPerUser',
+        [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
+    ],
     [   server => 'CivicSessionStore',
-        [ 'shm', 'shm(262144)', 'shm(68719476736)' ],
-        map({ ($_ => qr/must be shm or shm\(bytes\), as shm\(33554432\)/) } 'redis', 'shm()', 'shm(1M)', 'shm(-1)',
-            'shm(262144', '""', 'shm(9999999999999)', 'SHM'),
+        [ 'shm', 'shm(262144)', 'shm(68719476736)', 'shm:sessions', 'shm:/tmp/sessions(262144)' ],
+        map({ ($_ => qr/there is no such store/) } '""', 'SHM', 'file'),
+        map({ ($_ => qr/must be shm, shm\(bytes\) or shm:path\(bytes\), as shm\(33554432\)/) } 'shm()', 'shm(1M)',
+            'shm(-1)', 'shm(262144', 'shm(9999999999999)', 'shmem', 'shm(262144)x'),
+        'shm:' => qr/the path is missing/,
+        'shm:(262144)' => qr/the path is missing/,
         map { ($_ => qr/size must be 262144 to 68719476736 bytes/) } 'shm(262143)', 'shm(0)', 'shm(68719476737)'
     ],
     [   server => 'CivicSealKeyFile',
@@ -356,7 +362,7 @@ my %value = (
     CivicProxy => 'http://a.example:1', CivicBrowserLibrary => 'https://a.example/a.js', CivicPayloadHosts => 'a.example',
     CivicUse => 'CO-A', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'On', CivicUnauthenticated => 'auto',
     CivicRemoteUser => 'userId', CivicSessionIdle => '1h', CivicSessionLife => '1h', CivicSessionActivity => 'On',
-    CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
+    CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10',
 );
 my (@places, %context);

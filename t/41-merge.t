@@ -30,7 +30,7 @@ my @htaccess = (
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
-    [ "AuthType None\nRequire all granted", 404, undef ],
+    [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
 plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 1;
 

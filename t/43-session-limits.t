@@ -9,6 +9,7 @@ use Time::HiRes qw(sleep time);
 use lib 't/lib';
 use Civic::Check qw(refused);
 use Civic::Client ();
+use Civic::Server ();
 use Civic::Log ();
 
 plan tests => 32;
@@ -69,11 +70,21 @@ my $passes = Civic::Client->logged_in('/members/');
 is($passes->json($passes->get('/passing/cgi'))->{env}{AUTH_TYPE}, 'Civic', 'pass: a good session is somebody');
 
 # ---- the last use is written rarely: once in a tenth of the limit ----
-my $reader = Civic::Client->logged_in('/members/');
+my $server = Civic::Server->new(
+    ports => [qw(SITE SANDBOX SANDBOX_PLAIN)],
+    conf  => "Include \${CIVIC_T}/conf/sandbox.conf\n"
+        . Civic::Server::host('SITE', Civic::Server::application('CO-ALPHA'))
+);
+$server->start;
+my $reader = $server->client('SITE')->logged_in('/members/');
 my $start = session($reader)->{lastUsed};
 for (1 .. 12) { $reader->get('/members/'); sleep 0.1 }
 is(session($reader)->{lastUsed}, $start, '30 min: a second of use is not written back');
-# Where the limit is 2 s, a tenth of it has passed soon.
+$server->stop;
+# Where a limit is 2 s, a tenth of it has passed soon.
+$reader = Civic::Client->logged_in('/members/');
+$start = session($reader)->{lastUsed};
+sleep 1.1;
 $reader->get('/idle/');
 ok(session($reader)->{lastUsed} > $start, '2 s: it is');
 # Kept in use, it stays for longer than the limit.

@@ -175,8 +175,21 @@ sub start {
     my ($status, $text) = $self->run('-k', 'start');
     die "httpd did not start: $text" . $self->error_log if $status;
     $self->{running} = 1;
-    $self->wait_for_ports;
+    $self->wait_for_generation($self->{before} || 0);
     return $self;
+}
+
+# Until the parent says that it runs, once more than so often, and listens. (The ports are open
+# before that.)
+sub wait_for_generation {
+    my ($self, $before) = @_;
+    my $end = time + 20;
+    until (($self->{before} = $self->generations) > $before) {
+        die "no new generation: " . $self->error_log if time > $end;
+        sleep 0.05;
+    }
+    $self->wait_for_ports;
+    return;
 }
 
 sub wait_for_ports {
@@ -207,12 +220,7 @@ sub again {
     my $before = $self->generations;
     my ($status, $text) = $self->run('-k', $how);
     die "httpd -k $how: $text" if $status;
-    my $end = time + 20;
-    until ($self->generations > $before) {
-        die "no new generation: " . $self->error_log if time > $end;
-        sleep 0.05;
-    }
-    $self->wait_for_ports;
+    $self->wait_for_generation($before);
     return;
 }
 
@@ -220,6 +228,7 @@ sub stop {
     my $self = shift;
     my $pid = $self->pid;
     $self->{running} = 0;
+    $self->{before} = $self->generations;
     return unless $pid;
     kill TERM => $pid;
     my $end = time + 20;
