@@ -23,7 +23,7 @@ my $doc = slurp("$top/doc/sandbox.md");
 
 # ---- what the source has ----
 my @directives = slurp("$top/sandbox/mod_civic_sandbox.c") =~ /AP_INIT_\w+\("(\w+)"/g;
-my ($table) = slurp("$top/sandbox/control.c") =~ /faults\[\] = \{(.*?)NULL\}/s;
+my ($table) = slurp("$top/sandbox/control.c") =~ /faults\[\] = \{(.*?)\};/s;
 my @faults = $table =~ /"([\w-]+)"/g;
 my ($people) = slurp("$top/sandbox/people.c") =~ /sandbox_people\[\] = \{(.*?)\{NULL/s;
 my @people = $people =~ /\{"(\w+)"/g;
