@@ -13,11 +13,11 @@ static const char *const faults[] = {
     "not-json",   "empty",        "wrong-type",   "large",        "redirect",
     "wrong-key",  "wrong-secret", "unencrypted",  "not-valid",    "not-owner",
     "no-user-id", "processed",    "payload-host", "payload-gone", "expired-answer",
-    "bulky",      NULL};
+    "bulky"};
 
 static int is_fault(const char *fault)
 {
-    for (int i = 0; faults[i]; i++) {
+    for (apr_size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         if (!strcmp(faults[i], fault)) {
             return 1;
         }

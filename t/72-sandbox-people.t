@@ -36,7 +36,7 @@ my %people = (
     expired => [ 'Old Document', 'old@example.com', 'Driving License', '1950-07-07', 'DEU' ],
     stale   => [ 'Stale Mailbox', 'stale@example.com', 'Voter ID', '1988-08-08', 'FRA' ],
 );
-plan tests => 24 + 6 * (3 * 7 + 6);
+plan tests => 27 + 6 * (3 * 7 + 6);
 
 my $sandbox = Civic::Sandbox->new;
 my $app = Civic::Sip->new('CO-ALPHA');
@@ -82,9 +82,13 @@ ok($width >= 320 && $height >= 200, "the picture is $width to $height");
 # ---- a scope request that Civic may add, and one that nobody is ----
 my $other = $app->json($app->exchange($sandbox->token(appId => 'CO-ALPHA', scope => 'FUTURE_SCOPE')));
 is($app->open_data($other->{data})->[0]{label}, $level, 'an unknown scope request passes through');
+my @own = map { { label => $_, value => 'zß', isOwner => JSON::PP::true, isValid => JSON::PP::false } } 'x.y', 'x.y';
+is_deeply($app->open_data($app->json($app->exchange($sandbox->token(appId => 'CO-ALPHA', data => \@own)))->{data}),
+    \@own, 'user data of a choice of one\'s own');
 is($sandbox->try('/sandbox/token', %$_)->code, 400, 'refused: ' . $Civic::Sip::JSON->encode($_))
     for { appId => 'CO-ALPHA', person => 'nobody' }, { appId => 'CO-NOBODY' },
-    { appId => 'CO-ALPHA', scope => 'no such scope' }, { appId => 'CO-ALPHA', fault => 'no such fault' };
+    { appId => 'CO-ALPHA', scope => 'no such scope' }, { appId => 'CO-ALPHA', fault => 'no such fault' },
+    { appId => 'CO-ALPHA', data => {} }, { appId => 'CO-ALPHA', data => [ 'x' x 5000 ] };
 
 # ---- large answers ----
 sub large {

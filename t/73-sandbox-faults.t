@@ -35,6 +35,10 @@ my %plays = (
     'not-valid' => sub { flags($_[0], 'isValid') eq '0 0' && flags($_[0], 'isOwner') eq '1 1' },
     'not-owner' => sub { flags($_[0], 'isOwner') eq '0 0' && flags($_[0], 'isValid') eq '1 1' },
     'no-user-id' => sub { !exists $app->json($_[0])->{userId} && data($_[0]) },
+    'bulky' => sub {
+        my $item = $app->open_data($app->fetch($app->json($_[0])->{data})->content)->[-1];
+        return $item->{label} eq 'sandbox.bulk' && length $item->{value} == 256 * 1024;
+    },
     'processed' => sub {
         my $json = $app->json($_[0]);
         return $json->{processed} && $app->open_data($app->fetch($json->{data})->content);

@@ -23,25 +23,28 @@ my $doc = slurp("$top/doc/sandbox.md");
 
 # ---- what the source has ----
 my @directives = slurp("$top/sandbox/mod_civic_sandbox.c") =~ /AP_INIT_\w+\("(\w+)"/g;
-my ($table) = slurp("$top/sandbox/control.c") =~ /faults\[\] = \{(.*?)NULL\}/s;
+my ($table) = slurp("$top/sandbox/control.c") =~ /faults\[\] = \{(.*?)\};/s;
 my @faults = $table =~ /"([\w-]+)"/g;
 my ($people) = slurp("$top/sandbox/people.c") =~ /sandbox_people\[\] = \{(.*?)\{NULL/s;
 my @people = $people =~ /\{"(\w+)"/g;
+my ($orders) = slurp("$top/sandbox/control.c") =~ /^(static const char \*ask_make.*?)^static int fault_next/ms;
+my %members = map { $_ => 1 } $orders =~ /\(body, "(\w+)"\)/g;
 
 # ---- what the document has ----
 my @examples = map { split /\n/ } $doc =~ /```sh\n(.*?)```/sg;
 my ($conf) = $doc =~ /```apache\n(.*?)```/s;
-# First and third column of the table in a section.
+# First and last column of the table in a section.
 sub rows {
     my ($section) = $doc =~ /^##+ $_[0]\n(.*?)^##/ms;
-    return $section =~ /^\| `([\w:-]+)` \| [^|]+ \| (.*?) \|$/mg;
+    return $section =~ /^\| `([\w:-]+)` \|.* \| (.*?) \|$/mg;
 }
 my %reason = rows('Faults');
 my %oddity = rows('People');
 
-plan tests => 8 + 2 * @directives + @examples + @faults + 1;
+plan tests => 9 + 2 * @directives + @examples + @faults + 1;
 
-ok(@directives >= 4 && @faults >= 25 && @people >= 6 && @examples >= 9, 'there is something to compare');
+ok(@directives >= 4 && @faults >= 25 && @people >= 6 && @examples >= 9 && keys %members >= 7,
+    'there is something to compare');
 is(join(' ', $doc =~ /^### `(CivicSandbox\w*)`$/mg), join(' ', @directives), 'every directive has its section');
 for my $name (@directives) {
     my ($section) = $doc =~ /^### `$name`\n(.*?)^##/ms;
@@ -50,6 +53,8 @@ for my $name (@directives) {
 }
 is(join(' ', sort keys %reason), join(' ', sort @faults, 'slow:SECONDS'), 'every fault has its line');
 is(join(' ', sort keys %oddity), join(' ', sort @people), 'every person, too');
+my ($tokens) = $doc =~ /^### An approved code\n(.*?)^##/ms;
+is(join(' ', sort $tokens =~ /^\| `(\w+)` \|/mg), join(' ', sort keys %members), 'and every member of an order');
 
 # ---- its configuration, in a folder of its own ----
 my $server = Civic::Server->new(ports => [qw(EXAMPLE_SITE EXAMPLE_SANDBOX)]);
