@@ -256,7 +256,7 @@ my @cases = (
         ] } qw(CivicSessionIdle CivicSessionLife)),
     [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
-    [   server => 'CivicSessionsPerUser',
+    [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
     ],
     [   server => 'CivicSessionStore',
