@@ -425,19 +425,24 @@ static civic_store_result shm_touch(civic_store_t *store, const unsigned char *k
                                     apr_time_t now)
 {
     shm_t *shm = store->state;
+    civic_store_result result = CIVIC_STORE_MISSING;
     link_t link;
 
     if (!lock(shm)) {
         return CIVIC_STORE_DOWN;
     }
     link = find(shm, key);
-    if (link) {
+    if (link && entry_at(shm, link)->times.expires <= now) {
+        drop(shm, link);
+    }
+    else if (link) {
         entry_at(shm, link)->times.last_used = now;
         list_take_out(shm, entry_at(shm, link));
         list_append(shm, link);
+        result = CIVIC_STORE_OK;
     }
     unlock(shm);
-    return link ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+    return result;
 }
 
 static civic_store_result shm_remove(civic_store_t *store, const unsigned char *key)
