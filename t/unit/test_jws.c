@@ -418,6 +418,23 @@ static void the_detail_holds_both_times(void **state)
     assert_non_null(strstr(detail, "100.125"));
 }
 
+/* It goes to the log: no length and no byte of it may depend on how odd a time is. */
+static void the_detail_of_odd_times_is_short_and_visible(void **state)
+{
+    static const double times[] = {1e300, -1e300, 1.7e308, 1e15, 999999999999999.0, 1e-300};
+
+    for (apr_size_t i = 0; i < COUNT(times); i++) {
+        civic_jws_t jws = {.issued_at = times[i], .expires_at = times[i]};
+        const char *detail = "";
+
+        civic_jws_check_times(&jws, 1500, CIVIC_CLOCK_TOLERANCE, &detail, *state);
+        assert_case(strlen(detail) < 200 && strstr(detail, "NTP"), detail);
+        for (const char *p = detail; *p; p++) {
+            assert_case(*p >= ' ' && *p <= '~', detail);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +459,7 @@ int main(void)
         UNIT(payloads_that_are_no_object_are_refused),
         UNIT(times_are_judged_to_the_second),
         UNIT(the_detail_holds_both_times),
+        UNIT(the_detail_of_odd_times_is_short_and_visible),
     };
 
     return UNIT_RUN("jws", tests);
