@@ -166,14 +166,14 @@ static void validate_sees_damage(void **state)
     for (int i = 0; i < 300; i++) {
         assert_int_equal(put_simple(store, i, 600), CIVIC_STORE_OK);
     }
-    for (apr_size_t i = 128; i < words; i += (apr_size_t)unit_rounds(1, 61)) {
+    for (apr_size_t i = 128; i < words; i += (apr_size_t)unit_rounds(3, 61)) {
         segment[i] ^= 0x10;
         told += civic_store_shm_validate(store) != NULL;
         segment[i] ^= 0x10 ^ 0xffffffff;
         told += civic_store_shm_validate(store) != NULL;
         segment[i] ^= 0xffffffff;
     }
-    assert_true(told > 900 / (apr_size_t)unit_rounds(1, 61));
+    assert_true(told > 900 / (apr_size_t)unit_rounds(3, 61));
     assert_null(civic_store_shm_validate(store));
 }
 
@@ -475,7 +475,7 @@ static void step(world_t *w)
 static void the_store_does_what_a_plain_model_does(void **state)
 {
     world_t *w = apr_pcalloc(*state, sizeof(*w));
-    int rounds = unit_rounds(300000, 5000);
+    int rounds = unit_rounds(200000, 5000);
 
     w->store = store_new(*state);
     w->now = START;
@@ -675,7 +675,7 @@ static void a_kill_at_any_moment_is_recovered_from(void **state)
 {
     civic_store_t *store = store_new(*state);
 
-    for (int i = 0; i < unit_rounds(100, 3); i++) {
+    for (int i = 0; i < unit_rounds(50, 3); i++) {
         pid_t child = fork();
         int status;
 
