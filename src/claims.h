@@ -45,7 +45,8 @@ civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_si
 const char *civic_claims_get(const civic_claims_t *claims, const char *label);
 
 /**
- * Judge the document's picture against its md5 and take it out of the list.
+ * Judge the document's picture (each, should there be several) against its md5 and take it out
+ * of the list.
  * @return 1 when there is none or it fits; 0 when it does not: it and its md5 are then no
  *         longer marked valid
  */

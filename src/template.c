@@ -10,6 +10,20 @@ static void push(apr_array_header_t *parts, const char *text)
     APR_ARRAY_PUSH(parts, const char *) = text;
 }
 
+/* APR leaves the apostrophe alone (1.7.2, whatever its manual says), but it ends the value of
+ * an attribute as well. */
+static void push_escaped(apr_array_header_t *parts, const char *value)
+{
+    const char *text = apr_pescape_entity(parts->pool, value, 0), *quote;
+
+    while ((quote = strchr(text, '\''))) {
+        push(parts, apr_pstrmemdup(parts->pool, text, quote - text));
+        push(parts, "&#39;");
+        text = quote + 1;
+    }
+    push(parts, text);
+}
+
 const char *civic_template_render(const char *page, const apr_table_t *values,
                                   apr_pool_t *pool)
 {
@@ -32,7 +46,7 @@ const char *civic_template_render(const char *page, const apr_table_t *values,
         }
         value = apr_table_get((apr_table_t *)values, *tag == '?' ? tag + 1 : tag);
         if (*tag != '?' && value) {
-            push(parts, apr_pescape_entity(pool, value, 0));
+            push_escaped(parts, value);
         }
         skip = *tag == '?' && !value ? strstr(page, "{{/}}") : NULL;
         if (skip) {

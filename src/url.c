@@ -3,12 +3,14 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
 
 int civic_host_is_loopback(const char *host)
 {
     apr_size_t len = strlen(host);
+    struct in_addr address;
 
     if (!strcasecmp(host, "localhost") || !strcmp(host, "::1") || !strcmp(host, "[::1]")) {
         return 1;
@@ -16,16 +18,9 @@ int civic_host_is_loopback(const char *host)
     if (len > 10 && !strcasecmp(host + len - 10, ".localhost")) {
         return 1;
     }
-    /* Four numbers, nothing else: 127.evil.example is a name like any other. */
-    if (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == len) {
-        int dots = 0;
-
-        for (const char *p = host; *p; p++) {
-            dots += *p == '.';
-        }
-        return dots == 3;
-    }
-    return 0;
+    /* Four numbers, nothing else: 127.evil.example is a name like any other, and so is
+     * 127.999.0.1, which a resolver would be asked for. */
+    return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns)
