@@ -66,7 +66,7 @@ static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_con
     if (!lookup->used && dir->activity != 0) {
         lookup->used = 1;
         civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store,
-                          civic_conf_idle(dir), apr_time_now());
+                          civic_conf_shortest_idle(dir), apr_time_now());
     }
 }
 

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <http_core.h>
 
-/* Longest CivicSessionLife seen while the configuration is read (by one thread). */
+/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read (by
+ * one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
+static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 
 civic_server_conf_t *civic_server_conf(const server_rec *s)
 {
@@ -54,6 +56,13 @@ apr_interval_time_t civic_conf_longest_life(void)
     return longest_life;
 }
 
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf)
+{
+    apr_interval_time_t own = civic_conf_idle(conf);
+
+    return own < shortest_idle ? own : shortest_idle;
+}
+
 const civic_application_t *civic_conf_application(const civic_server_conf_t *conf,
                                                   const char *id)
 {
@@ -81,6 +90,7 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 void civic_conf_reset(void)
 {
     longest_life = CIVIC_DEFAULT_LIFE;
+    shortest_idle = CIVIC_DEFAULT_IDLE;
 }
 
 void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
@@ -190,6 +200,21 @@ const char *civic_conf_interval(apr_interval_time_t *out, const char *arg)
         return "it must be at least one second and at most ten years";
     }
     *out = value;
+    return NULL;
+}
+
+const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
+{
+    civic_dir_conf_t *conf = dir;
+    const char *fault = civic_conf_interval(&conf->idle, arg);
+
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    /* .htaccess is read by many threads at once; there, the location's own limit counts. */
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS) && conf->idle < shortest_idle) {
+        shortest_idle = conf->idle;
+    }
     return NULL;
 }
 

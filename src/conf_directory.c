@@ -65,10 +65,3 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg)
     ((civic_dir_conf_t *)dir)->remote_user = arg;
     return NULL;
 }
-
-const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *fault = civic_conf_interval(&((civic_dir_conf_t *)dir)->idle, arg);
-
-    return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
-}
