@@ -117,7 +117,7 @@ sub log_path { return "$_[0]{dir}/logs/error_log" }
 sub mark { return Civic::Log::mark($_[0]->log_path) }
 
 sub dir  { return "$_[0]{dir}" }
-sub port { return $_[0]{ports}{ $_[1] } }
+sub port { return $_[0]{env}{"CIVIC_PORT_$_[1]"} }
 
 # Gives the number of the line whose text begins with the mark ">>", which is taken away.
 sub write_conf {
