@@ -116,8 +116,6 @@ typedef enum {
     X(CIVIC_PAYLOAD_HOST, "payload-host", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,           \
       "Civic's answer lies at a place that is not allowed.")                                  \
     /* this server */                                                                         \
-    X(CIVIC_STORE_FULL, "store-full", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,               \
-      "There is no room for your session.")                                                   \
     X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER, \
       "What Civic says about you does not fit into a session.")                               \
     X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER, \
