@@ -150,6 +150,7 @@ my @reasons = (
     [ 'answer-unencrypted'   => fault('unencrypted') ],
     [ 'answer-decrypt'       => fault('wrong-secret') ],
     [ 'answer-user-id'       => fault('no-user-id') ],
+    [ 'scope-not-shown'      => sub { login(scope => 'ANONYMOUS_LOGIN') } ],
     [ 'payload-host'         => fault('payload-host') ],
     # this server
     [ 'session-too-large'    => fault('bulky') ],
