@@ -75,16 +75,10 @@ static int is_activity(request_rec *r, const civic_activity_t *activity)
 
 static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_conf_t *dir)
 {
-    apr_interval_time_t idle = civic_conf_idle(dir);
-
-    /* A use here is one for the strictest location, too. */
-    if (idle > civic_conf_shortest_idle()) {
-        idle = civic_conf_shortest_idle();
-    }
     if (!lookup->used && is_activity(r, dir->activity)) {
         lookup->used = 1;
-        civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store, idle,
-                          r->pool);
+        civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store,
+                          civic_conf_shortest_idle(dir), r->pool);
     }
 }
 

@@ -161,6 +161,20 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     return refusal;
 }
 
+/* The browser chooses what Civic is asked for, and the code does not say it: the answer must show
+ * what the page asked for, or a lesser approval would open a location that wants more. */
+static civic_refusal_t check_scope(const login_t *login, const civic_sip_identity_t *identity)
+{
+    const char *evidence = civic_scope_evidence(login->state.scope);
+
+    if (evidence && !civic_claims_have(&identity->claims, evidence)) {
+        return refuse(CIVIC_SCOPE_NOT_SHOWN,
+                      apr_psprintf(login->r->pool, "%s was asked for, but no %s item is shown",
+                                   login->state.scope, evidence));
+    }
+    return accepted;
+}
+
 /* ---- the session ---- */
 
 /* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
@@ -281,6 +295,9 @@ static civic_refusal_t log_in(login_t *login)
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = exchange(login, &identity);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = check_scope(login, &identity);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = session_start(login, &identity);

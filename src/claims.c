@@ -87,6 +87,16 @@ civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_si
     return CIVIC_OK;
 }
 
+int civic_claims_have(const civic_claims_t *claims, const char *prefix)
+{
+    for (int i = 0; i < claims->count; i++) {
+        if (!strncmp(claims->items[i].label, prefix, strlen(prefix))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *civic_claims_get(const civic_claims_t *claims, const char *label)
 {
     const char *value = NULL;

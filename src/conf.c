@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <http_core.h>
 
-/* The extremes seen while the configuration is read (by one thread). */
+/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read (by
+ * one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
 static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 
@@ -55,6 +56,13 @@ apr_interval_time_t civic_conf_longest_life(void)
     return longest_life;
 }
 
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf)
+{
+    apr_interval_time_t own = civic_conf_idle(conf);
+
+    return own < shortest_idle ? own : shortest_idle;
+}
+
 const civic_application_t *civic_conf_application(const civic_server_conf_t *conf,
                                                   const char *id)
 {
@@ -77,11 +85,6 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
     return conf->applications->nelts == 1
                ? APR_ARRAY_IDX(conf->applications, 0, civic_application_t *)
                : NULL;
-}
-
-apr_interval_time_t civic_conf_shortest_idle(void)
-{
-    return shortest_idle;
 }
 
 void civic_conf_reset(void)
@@ -209,6 +212,7 @@ const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
     if (fault) {
         return civic_conf_fault(cmd, arg, fault);
     }
+    /* .htaccess is read by many threads at once; there, the location's own limit counts. */
     if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS) && conf->idle < shortest_idle) {
         shortest_idle = conf->idle;
     }

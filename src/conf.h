@@ -107,8 +107,11 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 /** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
 apr_interval_time_t civic_conf_longest_life(void);
 
-/** The shortest CivicSessionIdle of the configuration: how closely a last use must be known. */
-apr_interval_time_t civic_conf_shortest_idle(void);
+/**
+ * The shortest CivicSessionIdle of the configuration, this location's included: how fine the
+ * idle clock must be, since a use at one location counts at each.
+ */
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
 
 /** Forget both: a configuration is about to be read anew. */
 void civic_conf_reset(void);

@@ -73,8 +73,9 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     case CIVIC_STORE_OK:
         return refuse(CIVIC_OK, NULL);
     case CIVIC_STORE_EXHAUSTED:
-    case CIVIC_STORE_MISSING:
-        return refuse(CIVIC_STORE_FULL, "raise the size in CivicSessionStore");
+    case CIVIC_STORE_MISSING: /* pushed out again before it was read back */
+        return refuse(CIVIC_STORE_UNAVAILABLE,
+                      "there is no room for it: raise the size in CivicSessionStore");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool,

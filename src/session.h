@@ -36,7 +36,7 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
  * @param id     the cookie's value, set on success alone
  * @param record its `created` is filled in
  * @param life   after which the store may forget it
- * @return CIVIC_OK; CIVIC_STORE_FULL, CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
+ * @return CIVIC_OK; CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
  *         CIVIC_INTERNAL
  */
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,

@@ -125,15 +125,17 @@ is($stale->{env}{CIVIC_CONTACT_PERSONAL_EMAIL}, undef, 'an email that is no long
 is($stale->{env}{CIVIC_CONTACT_PERSONAL_PHONENUMBER}, '+33 5551239876', 'the telephone number is');
 
 # Neither true nor false is not true.
+my $phone = item('contact.personal.phoneNumber', '+1 5551234567');
 for my $odd ('true', 1, undef, []) {
-    my $seen = seen('members', data => [ { label => 'odd.flag', value => 'x', isValid => $odd, isOwner => JSON::PP::true } ]);
+    my $seen = seen('members', data => [ $phone, { label => 'odd.flag', value => 'x', isValid => $odd, isOwner => JSON::PP::true } ]);
     is($seen->{env}{CIVIC_ODD_FLAG}, undef, 'isValid that is no boolean does not verify');
 }
-my $flagless = seen('members', data => [ { label => 'no.flags', value => 'x' } ]);
+my $flagless = seen('members', data => [ $phone, { label => 'no.flags', value => 'x' } ]);
 is($flagless->{env}{CIVIC_NO_FLAGS}, undef, 'nor does an item without flags');
 
 # ---- labels ----
 my $odd = seen('members', data => [
+    $phone,
     item('a.b', 'one'), item('A-B', 'two'),         # both fold to A_B
     item('same', 'x'), item('same', 'x'),           # twice the same
     item('user.id', 'evil'), item('Error_Code', 'evil'),    # the module's own

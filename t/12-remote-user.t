@@ -17,6 +17,8 @@ sub item {
     return { label => $email, value => $value, isValid => JSON::PP::true, isOwner => JSON::PP::true, %how };
 }
 
+my $phone = item('+1 5551234567', label => 'contact.personal.phoneNumber');
+
 # name, how the login goes, REMOTE_USER (undef: refused)
 my @logins = (
     [ 'jane',                  {}, 'jane@example.com' ],
@@ -25,10 +27,10 @@ my @logins = (
     [ 'two of them',           { data => [ item('a@b.c'), item('x@y.z') ] } ],
     [ 'an unverified one',     { person => 'stale' } ],
     [ 'one of somebody else',  { data => [ item('a@b.c', isOwner => JSON::PP::false) ] } ],
-    [ 'none',                  { scope => 'ANONYMOUS_LOGIN' } ],
+    [ 'none',                  { data => [$phone] } ],
     [ 'an empty one',          { data => [ item('') ] } ],
     [ 'a control character',   { data => [ item("a\@b.c\n") ] } ],
-    [ 'another case of label', { data => [ item('a@b.c', label => uc $email) ] } ],
+    [ 'another case of label', { data => [ $phone, item('a@b.c', label => uc $email) ] } ],
 );
 plan tests => 3 * @logins + 6;
 

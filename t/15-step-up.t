@@ -12,7 +12,7 @@ use Civic::Log ();
 
 my %place = (ANONYMOUS_LOGIN => 'anonymous', BASIC_SIGNUP => 'members', PROOF_OF_IDENTITY => 'proof');
 my @ranks = qw(ANONYMOUS_LOGIN BASIC_SIGNUP PROOF_OF_IDENTITY);
-plan tests => 9 * 2 + 20;
+plan tests => 9 * 2 + 31;
 
 # Every scope held against every scope asked for.
 for my $held (0 .. 2) {
@@ -51,6 +51,28 @@ isnt($after, $before, 'with another id');
 is($client->get('/proof/')->code, 200, 'it opens the greater');
 is($client->get('/members/')->code, 200, 'and the lesser');
 is($client->get('/anonymous/')->code, 200, 'and the least');
+
+# ---- what the person approved is less than the page asked for: refused, whatever the page said ----
+my @lesser = (
+    [ 'proof',   'PROOF_OF_IDENTITY', [qw(ANONYMOUS_LOGIN BASIC_SIGNUP)] ],
+    [ 'members', 'BASIC_SIGNUP',      ['ANONYMOUS_LOGIN'] ],
+);
+for my $row (@lesser) {
+    my ($place, $asked, $shown) = @$row;
+    for my $scope (@$shown) {
+        my $sly = Civic::Client->new;
+        $mark = Civic::Log::mark();
+        ($answer) = $sly->login("/$place/", scope => $scope);
+        refused($answer, 'scope-not-shown', $mark, "$scope approved for $asked: refused");
+        like(join("\n", Civic::Log::lines($mark)), qr/\($asked was asked for, but no \w+\. item is shown\)/, 'the log says what is missing');
+        is($sly->get("/$place/")->code, 401, 'and opens nothing');
+    }
+}
+# More than was asked for is fine, and counts as what was asked for.
+my $generous = Civic::Client->new;
+($answer) = $generous->login('/members/', scope => 'PROOF_OF_IDENTITY');
+is($answer->code, 200, 'more than was asked for is taken');
+is($generous->get('/proof/')->code, 401, 'as what was asked for');
 
 # The session before has ended, also for whoever kept its cookie.
 my $other = Civic::Client->new;

@@ -99,7 +99,7 @@ my ($answer) = $client->login('/members/', claims => { sub => $civic });
 is($answer->code, 200, 'a code whose subject is the service');
 
 # ---- once ----
-my $token = $sandbox->token(appId => 'CO-ALPHA');
+my $token = $sandbox->token(appId => 'CO-ALPHA', scope => 'PROOF_OF_IDENTITY');
 my $page = Civic::Client::login_page($client->get('/proof/'));
 is($client->callback($token, $page->{state})->code, 200, 'the first time');
 my $exchanges = $sandbox->exchanges;

@@ -8,6 +8,7 @@ use warnings FATAL => 'all';
 use File::Path qw(make_path);
 use File::Temp ();
 use IO::Socket::INET ();
+use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 
 use Civic::Client ();
@@ -15,6 +16,7 @@ use Civic::Env ();
 use Civic::Log ();
 
 my $count = 0;
+my %started;    # number => server, weakly
 
 # conf     text of the configuration behind modules, ServerRoot, logs
 # defines  names for -D
@@ -117,7 +119,7 @@ sub log_path { return "$_[0]{dir}/logs/error_log" }
 sub mark { return Civic::Log::mark($_[0]->log_path) }
 
 sub dir  { return "$_[0]{dir}" }
-sub port { return $_[0]{ports}{ $_[1] } }
+sub port { return $_[0]{env}{"CIVIC_PORT_$_[1]"} }
 
 # Gives the number of the line whose text begins with the mark ">>", which is taken away.
 sub write_conf {
@@ -175,6 +177,8 @@ sub start {
     my ($status, $text) = $self->run('-k', 'start');
     die "httpd did not start: $text" . $self->error_log if $status;
     $self->{running} = 1;
+    $self->{starter} = $$;
+    weaken($started{ $self->{number} } = $self);
     $self->wait_for_generation($self->{before} || 0);
     return $self;
 }
@@ -231,9 +235,9 @@ sub stop {
     $self->{before} = $self->generations;
     return unless $pid;
     kill TERM => $pid;
-    my $end = time + 20;
+    my $end = time + 30;
     while (kill 0 => $pid) {
-        if (time > $end) { kill KILL => $pid; last }
+        if (time > $end) { kill -KILL => $pid; last }    # its whole group
         sleep 0.05;
     }
     return;
@@ -246,19 +250,29 @@ sub error_log {
     return <$in> // '';
 }
 
+# Stop, and keep the log beside the others, so that a last test can search them all.
+sub finish {
+    my $self = shift;
+    return if !$self->{running} || $self->{starter} != $$;
+    $self->stop;
+    my $log = $self->error_log;
+    if ($ENV{CIVIC_LOGS} && open my $out, '>>', "$ENV{CIVIC_LOGS}/servers_log") {
+        print $out $log;
+    }
+    return;
+}
+
 sub DESTROY {
     my $self = shift;
     local ($., $@, $!, $^E, $?);
-    if ($self->{running}) {
-        $self->stop;
-        # Kept beside the others, so that a last test can search them all.
-        if ($ENV{CIVIC_LOGS} && open my $in, '<', "$self->{dir}/logs/error_log") {
-            if (open my $out, '>>', "$ENV{CIVIC_LOGS}/servers_log") {
-                print $out $_ while <$in>;
-            }
-        }
-    }
+    $self->finish if ${^GLOBAL_PHASE} ne 'DESTRUCT';
     return;
+}
+
+# Those that live until the end go before their folders do.
+END {
+    local $?;
+    $_->finish for grep {defined} values %started;
 }
 
 1;
