@@ -81,6 +81,10 @@ void civic_respond_insert_filter(request_rec *r)
 
 int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
 {
+    if (r->eos_sent) {
+        /* A filter has answered already: httpd's own does when a body's coding is broken. */
+        return AP_FILTER_ERROR;
+    }
     civic_request(r)->reply = reply;
     if (status != HTTP_OK) {
         ap_custom_response(r, status, reply->body);
