@@ -141,7 +141,7 @@ scene('one that was open for 31 minutes says so, and starts anew at its address'
   await letWait(person, page, 31);
   await person.start(page);
   await person.approve(await person.scan(page));
-  await person.told(page, /^This login page was open for too long\. \(Reference: [A-Z2-9]{8}\)$/);
+  await person.told(page, /^This login page was open for too long\. \(Reference:\s[A-Z2-9]{8}\)$/);
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.locator('#civic-status[data-kind="info"]').waitFor();
   await person.logIn(page, 'SECRET-CONTENT members');

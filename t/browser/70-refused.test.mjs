@@ -14,8 +14,8 @@ async function approveAt(person, path, site = 'site') {
 
 // The words on the page; its reference must be that of one log line with this reason.
 async function refusedWith(person, page, reason) {
-  const text = await person.told(page, /\(Reference: /);
-  const [, words, reference] = /^(.*) \(Reference: ([A-Z2-9]{8})\)$/.exec(text);
+  const text = await person.told(page, /\(Reference:\s/);
+  const [, words, reference] = /^(.*) \(Reference:\s([A-Z2-9]{8})\)$/.exec(text);
   const lines = person.server.logged(reference);
   assert.equal(lines.length, 1, 'one line has the reference');
   assert.ok(lines[0].includes(`login refused: ${reason} (`), lines[0]);

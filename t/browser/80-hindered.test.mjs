@@ -30,7 +30,7 @@ scene('all cookies are refused', {
   const loads = countLoads(page);
   await person.start(page);
   await person.approve(await person.scan(page));
-  await person.told(page, /or your browser does not keep cookies\. \(Reference: [A-Z2-9]{8}\)$/);
+  await person.told(page, /or your browser does not keep cookies\. \(Reference:\s[A-Z2-9]{8}\)$/);
   await person.show(page, 'no-cookies');
   assert.deepEqual(loads, [], 'the page stays');
   assert.deepEqual(await person.context.cookies(), [], 'there really are none');

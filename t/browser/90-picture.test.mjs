@@ -20,3 +20,11 @@ scene('the same for those who like it dark', { colorScheme: 'dark' }, async (per
   await page.getByRole('button', { name: 'Log in with Civic', disabled: false }).waitFor();
   await person.show(page, 'login-page-dark');
 });
+
+scene('nothing sticks out on a narrow screen', { viewport: { width: 320, height: 480 } },
+  async (person) => {
+    const page = await person.visit('/members/');
+    await person.start(page);
+    await person.told(page, /^Waiting/);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+  });
