@@ -115,7 +115,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
     if (retry) {
-        apr_table_setn(values, "retry", retry);
+        /* Without a new login this person would be refused again. */
+        apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
+                       retry);
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_message_html, values, r->pool),

@@ -61,7 +61,7 @@
   function refused(problem) {
     var text = (problem && problem.detail) || 'The login did not succeed.';
     if (problem && problem.reference) {
-      text += ' (Reference: ' + problem.reference + ')';
+      text += ' (Reference:\u00a0' + problem.reference + ')';
     }
     var kind = problem && problem.retry;
     fail(text, kind === 'never' ? null : function () {

@@ -16,13 +16,15 @@ export class Person {
     return page;
   }
 
-  // Clicks the login button as soon as it can be.
+  // Goes to the tab and clicks the login button as soon as it can be.
   async start(page) {
+    await page.bringToFront();
     await page.click('#signupButton');
   }
 
   // Reads the QR code off the screen: what a telephone's camera would see.
   async scan(page) {
+    await page.bringToFront();
     const image = page.frameLocator('#civic-frame').locator('#qr img');
     await image.waitFor();
     await image.evaluate((element) => element.decode());

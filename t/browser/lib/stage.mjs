@@ -33,16 +33,12 @@ function launchOptions(server) {
 }
 
 // A browser of its own whose profile refuses all cookies.
-async function cookieless(server, options) {
-  const profile = mkdtempSync(join(tmpdir(), 'civic-profile-'));
+function cookieless(server, profile, options) {
   mkdirSync(join(profile, 'Default'));
   writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify({
     profile: { default_content_setting_values: { cookies: 2 } },
   }));
-  const context = await chromium.launchPersistentContext(profile,
-    { ...launchOptions(server), ...options });
-  context.on('close', () => rmSync(profile, { recursive: true, force: true }));
-  return context;
+  return chromium.launchPersistentContext(profile, { ...launchOptions(server), ...options });
 }
 
 // Gives the server, and `scene`, which declares a test:
@@ -50,6 +46,7 @@ async function cookieless(server, options) {
 // expect: patterns of the console errors that this test provokes; each must come.
 export function stage() {
   const shared = { server: null, browser: null };
+  const profiles = [];
 
   before(async () => {
     mkdirSync(SCREENSHOTS, { recursive: true });
@@ -59,11 +56,18 @@ export function stage() {
   after(async () => {
     await shared.browser?.close();
     await shared.server?.stop();
+    for (const profile of profiles) {
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    }
   });
 
   async function open({ mobile, cookies = true, expect, ...options }) {
     const how = { ...(mobile ? MOBILE : DESKTOP), ...options };
-    return cookies ? shared.browser.newContext(how) : cookieless(shared.server, how);
+    if (cookies) {
+      return shared.browser.newContext(how);
+    }
+    profiles.push(mkdtempSync(join(tmpdir(), 'civic-profile-')));
+    return cookieless(shared.server, profiles.at(-1), how);
   }
 
   function scene(name, how, body) {
