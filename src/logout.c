@@ -99,6 +99,8 @@ static civic_reason end_one(request_rec *r, const civic_application_t *app, int 
         civic_cookie_set_session(r, app, NULL);
     }
     if (lookup->reason == CIVIC_OK && reason == CIVIC_OK) {
+        civic_counters_add(civic_server_conf(r->server)->runtime->counters,
+                           CIVIC_COUNT_LOGOUTS, 1);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       CIVIC_LOG_PREFIX "logout: application %s%s ref=%s", app->sip.app_id,
                       all ? ", all sessions" : "", civic_request_reference(r));
