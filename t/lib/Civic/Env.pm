@@ -38,6 +38,7 @@ sub prepare {
         '/usr/local/apache2/bin/httpd')[0];
     $ENV{CIVIC_MODULES} //= ask_apxs('LIBEXECDIR');
     die "CIVIC_BUILD must name the folder with the built modules\n" unless $ENV{CIVIC_BUILD};
+    $ENV{APACHE_TEST_PORT} ||= free_port();
     my %used;
     for my $name (@PORTS) {
         next if $ENV{"CIVIC_PORT_$name"};
