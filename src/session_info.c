@@ -58,10 +58,7 @@ int civic_session_info(request_rec *r)
         json_decref(sessions);
         return civic_endpoint_method(r, "GET");
     }
-    body =
-        civic_json_own(json_pack("{s:I, s:o}", "now", (json_int_t)apr_time_sec(apr_time_now()),
-                                 "sessions", sessions),
-                       r->pool);
+    body = civic_json_own(json_pack("{s:o}", "sessions", sessions), r->pool);
     for (int i = 0; i < conf->applications->nelts; i++) {
         civic_application_t *app = APR_ARRAY_IDX(conf->applications, i, civic_application_t *);
         civic_lookup_t *lookup = civic_request_session(r, app);

@@ -91,8 +91,9 @@ static int specificity(const char *range, const char *type)
     return !strcmp(range, "*/*") ? 1 : 0;
 }
 
-/* The quality that an Accept header gives to a type: that of the range which fits it best. */
-static double quality(request_rec *r, const char *accept, const char *type)
+/* What an Accept header gives to a type, to compare: the quality that the range which fits it best
+ * has, and of the same quality, how well it fits. 0: nothing. */
+static double rank(request_rec *r, const char *accept, const char *type)
 {
     double q = 0;
     int best = 0;
@@ -111,7 +112,7 @@ static double quality(request_rec *r, const char *accept, const char *type)
             q = weight ? strtod(weight + 2, NULL) : 1;
         }
     }
-    return q;
+    return q > 0 ? q * 1000 + best : 0;
 }
 
 /* @return an index of formats; -1 when the query asks for one that there is not */
@@ -135,7 +136,7 @@ static int choose(request_rec *r)
         return name ? -1 : 0;
     }
     for (int i = 1; i < FORMAT_COUNT && formats[i].type; i++) {
-        if (quality(r, accept, formats[i].type) > quality(r, accept, formats[chosen].type)) {
+        if (rank(r, accept, formats[i].type) > rank(r, accept, formats[chosen].type)) {
             chosen = i;
         }
     }
@@ -186,13 +187,14 @@ int civic_status_block(request_rec *r, int flags)
         {"CivicLogouts", "logouts", value[CIVIC_COUNT_LOGOUTS]},
         {"CivicExchanges", "exchanges with Civic", civic_metrics_exchanges(metrics)},
         {"CivicExchangesUnderWay", "exchanges under way", (apr_uint64_t)metrics->exchanges},
-        {"CivicSessions", "sessions", metrics->stats.sessions},
+        {"CivicSessions", "sessions", metrics->stats.sessions}, /* where that is known */
     };
+    apr_size_t count = sizeof(lines) / sizeof(lines[0]) - (metrics->store_up ? 0 : 1);
 
     if (!(flags & AP_STATUS_SHORT)) {
         ap_rputs("<hr />\n<h1>mod_auth_civic</h1>\n<dl>\n", r);
     }
-    for (apr_size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    for (apr_size_t i = 0; i < count; i++) {
         if (flags & AP_STATUS_SHORT) {
             ap_rprintf(r, "%s: %" APR_UINT64_T_FMT "\n", lines[i].key, lines[i].number);
         }

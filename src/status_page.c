@@ -62,10 +62,11 @@ static void add_exchanges(apr_array_header_t *rows, const civic_metrics_t *metri
     double usec = (double)metrics->counts.value[CIVIC_COUNT_EXCHANGE_USEC];
     apr_pool_t *pool = rows->pool;
 
-    number_add(rows, "Exchanges with Civic",
-               count ? apr_psprintf(pool, "%" APR_UINT64_T_FMT ", %.2f s on average", count,
-                                    usec / (double)count / APR_USEC_PER_SEC)
-                     : "0");
+    number_add(rows, "Exchanges with Civic", number_text(count, pool));
+    if (count) {
+        number_add(rows, "An exchange takes on average",
+                   apr_psprintf(pool, "%.3f s", usec / (double)count / APR_USEC_PER_SEC));
+    }
     number_add(
         rows, "Exchanges under way",
         apr_psprintf(pool, "%d of at most %d", metrics->exchanges, metrics->exchange_limit));

@@ -27,6 +27,13 @@ sub ask_apxs {
     return $answer;
 }
 
+# The folder of the sources, as configure noted it.
+sub source_dir {
+    open my $in, '<', "$ENV{CIVIC_BUILD}/Makefile" or die "$ENV{CIVIC_BUILD}/Makefile: $!";
+    my ($dir) = map { /^abs_top_srcdir = (.*)/ } <$in>;
+    return $dir // die 'no abs_top_srcdir';
+}
+
 # Fill in what the caller did not say. Keys and certificates are made by tools/test.
 sub prepare {
     my $t = File::Spec->rel2abs(dirname(__FILE__) . '/../..');
