@@ -4,6 +4,8 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <apr_optional_hooks.h>
+#include <mod_status.h>
 
 #include "authn.h"
 #include "conf.h"
@@ -11,6 +13,7 @@
 #include "identity.h"
 #include "respond.h"
 #include "runtime.h"
+#include "status.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -41,6 +44,9 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(civic_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Heard where mod_status is loaded, before or after us. */
+    APR_OPTIONAL_HOOK(ap, status_hook, civic_status_block, NULL, NULL, APR_HOOK_MIDDLE);
     /* For answers of guarded locations, and those that httpd sends as errors, as the login page. */
     ap_hook_insert_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);

@@ -61,6 +61,20 @@ static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
     return refusal_make(CIVIC_OK, NULL);
 }
 
+/* Once for each request and application, however many sub-requests and redirects it takes. */
+static void count(request_rec *r, civic_lookup_t *lookup, civic_reason reason)
+{
+    civic_count which = reason == CIVIC_STORE_UNAVAILABLE ? CIVIC_COUNT_SESSION_UNAVAILABLE
+                        : reason == CIVIC_SESSION_EXPIRED ? CIVIC_COUNT_SESSION_EXPIRED
+                        : lookup->reason != CIVIC_OK      ? CIVIC_COUNT_SESSION_NONE
+                                                          : CIVIC_COUNT_SESSION_VALID;
+
+    if (!lookup->counted) {
+        lookup->counted = 1;
+        civic_counters_add(civic_server_conf(r->server)->runtime->counters, which, 1);
+    }
+}
+
 /* Does this request count as a use? What cannot be decided does not: a session rather ends too
  * early than never. */
 static int is_activity(request_rec *r, const civic_activity_t *activity)
@@ -240,6 +254,7 @@ int civic_authn_check(request_rec *r)
     }
     lookup = civic_request_session(r, app);
     refusal = judge(r, lookup, dir);
+    count(r, lookup, refusal.reason);
     if (refusal.reason != CIVIC_OK) {
         return turn_away(r, lookup, refusal);
     }
@@ -259,6 +274,7 @@ int civic_authn_pass(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_application_t *app;
+    civic_refusal_t refusal;
     civic_lookup_t *lookup;
     const char *user;
 
@@ -267,9 +283,14 @@ int civic_authn_pass(request_rec *r)
     }
     civic_respond_guarded(r);
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
-    lookup = app ? civic_request_session(r, app) : NULL;
-    if (lookup && judge(r, lookup, dir).reason == CIVIC_OK
-        && (user = civic_identity_user(r, &lookup->session))) {
+    if (!app) {
+        return DECLINED;
+    }
+    lookup = civic_request_session(r, app);
+    refusal = judge(r, lookup, dir);
+    count(r, lookup, refusal.reason);
+    user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
+    if (user) {
         note_use(r, lookup, dir);
         civic_identity_set(r, lookup, user);
     }

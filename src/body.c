@@ -82,3 +82,36 @@ civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *l
     }
     return refusal;
 }
+
+/* One name=value; a name given twice is refused, as is what cannot be decoded. */
+static civic_refusal_t form_pair(apr_table_t *form, char *pair)
+{
+    char *value = strchr(pair, '=');
+
+    if (value) {
+        *value++ = '\0';
+    }
+    if (ap_unescape_urlencoded(pair) != OK || (value && ap_unescape_urlencoded(value) != OK)) {
+        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "the form is not URL-encoded"};
+    }
+    if (apr_table_get(form, pair)) {
+        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "a field is given twice"};
+    }
+    apr_table_setn(form, pair, value ? value : "");
+    return (civic_refusal_t){CIVIC_OK, NULL};
+}
+
+civic_refusal_t civic_form_parse(apr_table_t *form, const char *text, apr_pool_t *pool)
+{
+    char *last, *copy = apr_pstrdup(pool, text);
+
+    for (char *pair = apr_strtok(copy, "&", &last); pair;
+         pair = apr_strtok(NULL, "&", &last)) {
+        civic_refusal_t refusal = form_pair(form, pair);
+
+        if (refusal.reason != CIVIC_OK) {
+            return refusal;
+        }
+    }
+    return (civic_refusal_t){CIVIC_OK, NULL};
+}

@@ -156,6 +156,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
                                      login->token, timeout, login->r->pool);
+        civic_counters_exchange(runtime->counters, apr_time_now() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
     return refusal;
@@ -246,6 +247,7 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
     memcpy(login->browser.application, login->application->digest,
            sizeof(login->browser.application));
     civic_cookie_set_browser(r, &login->browser);
+    civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
                   record.application, record.scope, record.claims.count,

@@ -154,7 +154,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 {
     civic_dir_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
-    conf->hide_intro = conf->unauthenticated = CIVIC_UNSET;
+    conf->hide_intro = conf->unauthenticated = conf->status_actions = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
     return conf;
 }
@@ -172,6 +172,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
+    MERGE(status_actions, CIVIC_UNSET);
     return conf;
 }
 
@@ -279,6 +280,9 @@ const command_rec civic_directives[] = {
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
                   "On, Off or expr=...: whether requests here keep the session alive"),
+    AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
+                 "On: civic-status lists and ends people's sessions here (default Off)"),
 
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),

@@ -77,6 +77,7 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
+    int status_actions; /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"

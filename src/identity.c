@@ -8,6 +8,7 @@
 #include <util_filter.h>
 
 #include "cookie.h"
+#include "runtime.h"
 
 static const char prefix[] = "CIVIC_";
 static ap_filter_rec_t *trailers;
@@ -98,7 +99,7 @@ static int is_reserved(const char *folded)
 {
     return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
            || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
-           || !strcmp(folded, "ERROR_REFERENCE");
+           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS");
 }
 
 static const char collision[] = ""; /* marks, by its address, a name that two labels claim */
@@ -153,6 +154,18 @@ const char *civic_identity_user(request_rec *r, const civic_session_t *session)
     return value && *value && !civic_value_is_unsafe(value) ? value : NULL;
 }
 
+/* When it ends here if nothing more happens, seconds since the epoch. */
+static const char *session_ends(request_rec *r, const civic_session_t *session)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    civic_session_ends_t ends =
+        civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
+    apr_time_t end = civic_session_wall(civic_server_conf(r->server)->runtime->store,
+                                        ends.idle < ends.absolute ? ends.idle : ends.absolute);
+
+    return apr_psprintf(r->pool, "%" APR_TIME_T_FMT, apr_time_sec(end));
+}
+
 static void export(request_rec *r, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
@@ -162,6 +175,7 @@ static void export(request_rec *r, const civic_session_t *session)
     apr_table_setn(env, "CIVIC_USER_ID", record->user_id);
     apr_table_setn(env, "CIVIC_APPLICATION", record->application);
     apr_table_setn(env, "CIVIC_SCOPE", record->scope);
+    apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 

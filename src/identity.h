@@ -15,7 +15,7 @@ const char *civic_identity_user(request_rec *r, const civic_session_t *session);
 
 /**
  * Set r->ap_auth_type, r->user and CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE,
- * CIVIC_<LABEL>. Verified claims alone; a value with control characters or that is not UTF-8
+ * CIVIC_SESSION_ENDS, CIVIC_<LABEL>. Verified claims alone; a value with control characters or that is not UTF-8
  * is left out, and so are labels that fold to one name.
  */
 void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user);

@@ -22,6 +22,7 @@ typedef struct {
     civic_session_t session;
     int cookies; /* how many of that name the browser sent */
     int used;    /* its use was noted */
+    int counted; /* what it is was counted */
 } civic_lookup_t;
 
 typedef struct {

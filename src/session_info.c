@@ -25,38 +25,26 @@ static json_t *claims_json(const civic_claims_t *claims)
     return list;
 }
 
-/* Sessions go by a clock of their own; people read the system's. In whole seconds, so that what is
- * shown of one time is always the same. */
-static apr_interval_time_t clock_shift(request_rec *r)
+/* Sessions go by a clock of their own; people read the system's. */
+static json_int_t seconds(request_rec *r, apr_time_t time)
 {
-    apr_interval_time_t shift =
-        apr_time_now() - civic_session_now(civic_server_conf(r->server)->runtime->store);
+    civic_store_t *store = civic_server_conf(r->server)->runtime->store;
 
-    return apr_time_from_sec((shift + (shift < 0 ? -1 : 1) * APR_USEC_PER_SEC / 2)
-                             / APR_USEC_PER_SEC);
-}
-
-static json_int_t seconds(apr_time_t time, apr_interval_time_t shift)
-{
-    return (json_int_t)apr_time_sec(time + shift);
+    return (json_int_t)apr_time_sec(civic_session_wall(store, time));
 }
 
 static json_t *session_json(request_rec *r, const civic_session_t *session)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_record_t *record = &session->record;
-    apr_interval_time_t shift = clock_shift(r);
-    apr_time_t idle_ends = session->last_used + civic_conf_idle(dir);
-    apr_time_t ends = record->created + civic_conf_life(dir);
+    civic_session_ends_t ends =
+        civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
 
-    if (ends > session->expires) {
-        ends = session->expires;
-    }
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "application",
                      record->application, "scope", record->scope, "userId", record->user_id,
-                     "created", seconds(record->created, shift), "lastUsed",
-                     seconds(session->last_used, shift), "idleEnds", seconds(idle_ends, shift),
-                     "ends", seconds(ends, shift), "claims", claims_json(&record->claims));
+                     "created", seconds(r, record->created), "lastUsed",
+                     seconds(r, session->last_used), "idleEnds", seconds(r, ends.idle), "ends",
+                     seconds(r, ends.absolute), "claims", claims_json(&record->claims));
 }
 
 int civic_session_info(request_rec *r)

@@ -162,6 +162,26 @@ static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
     return civic_session_realm(conf->realm, name);
 }
 
+/* The parent's memory outlives its restarts, the configuration does not. A module of another
+ * version, loaded at a restart, starts to count anew. */
+static civic_counters_t *counters_keep(server_rec *s)
+{
+    static const char key[] = "auth_civic.counters";
+    struct {
+        civic_counters_t *counters;
+        apr_uint32_t layout;
+    } *kept = ap_retained_data_get(key);
+
+    if (!kept) {
+        kept = ap_retained_data_create(key, sizeof(*kept));
+    }
+    if (!kept->counters || kept->layout != civic_counters_layout()) {
+        kept->counters = civic_counters_create(apr_time_now(), s->process->pool);
+        kept->layout = civic_counters_layout();
+    }
+    return kept->counters;
+}
+
 int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *s)
 {
@@ -175,7 +195,8 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);
-    if (!runtime->slots || !civic_startup_store(runtime, s, pconf)) {
+    runtime->counters = counters_keep(s);
+    if (!runtime->slots || !runtime->counters || !civic_startup_store(runtime, s, pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;
