@@ -555,6 +555,11 @@ apr_uint64_t civic_store_shm_room(civic_store_t *store, apr_size_t record_len)
            / civic_shard_blocks(record_len);
 }
 
+struct civic_shard *civic_store_shm_shard(civic_store_t *store, const unsigned char *key)
+{
+    return shard_of(store->state, key);
+}
+
 const char *civic_store_shm_validate(civic_store_t *store)
 {
     shm_t *shm = store->state;
