@@ -265,6 +265,10 @@ int civic_authn_pass(request_rec *r)
     }
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     lookup = app ? civic_request_session(r, app) : NULL;
+    /* Somebody may be logged in: to go on without him would tell the site that nobody is. */
+    if (lookup && lookup->reason == CIVIC_STORE_UNAVAILABLE) {
+        return turn_away(r, lookup, refusal_make(lookup->reason, NULL));
+    }
     if (lookup && judge(r, lookup, dir).reason == CIVIC_OK
         && (user = civic_identity_user(r, &lookup->session))) {
         note_use(r, lookup, dir);
