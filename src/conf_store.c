@@ -7,9 +7,9 @@
 #include <http_core.h>
 #include <string.h>
 
+#include "socache.h"
 #include "store_redis.h"
 #include "store_shm.h"
-#include "store_socache.h"
 
 /* "shm", and behind it nothing, (bytes), or :path(bytes). */
 static const char *shm_read(civic_store_choice_t *choice, cmd_parms *cmd, const char *whole)

@@ -11,7 +11,7 @@
 #include "conf.h"
 #include "log.h"
 #include "session.h"
-#include "store_socache.h"
+#include "socache.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 

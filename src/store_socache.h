@@ -1,5 +1,4 @@
-/* store_socache.h - sessions in one of httpd's small object caches (mod_socache_memcache and its
- * like), for several nodes where the cache is one for all of them.
+/* store_socache.h - sessions in one of httpd's small object caches (socache.h), for several nodes where the cache is one for all of them.
  *
  * A cache may forget anything at any time, knows no "store if absent", and cannot list. So
  * each session holds a mark of its user, random bytes that the cache holds apart; it counts only
@@ -25,21 +24,11 @@
  * mark lives up to three times as long as this. */
 #define CIVIC_STORE_SOCACHE_LIFE apr_time_from_sec(7 * 86400)
 
-typedef struct civic_socache civic_socache_t;
-
-/** In pre_config: make the mutex known to the Mutex directive. */
-apr_status_t civic_socache_register(apr_pool_t *pconf);
-
-/**
- * While the configuration is read.
- * @param text provider, or provider:arguments
- * @return NULL, or what is wrong
- */
-const char *civic_socache_read(civic_socache_t **cache, const char *text, apr_pool_t *ptemp,
-                               apr_pool_t *pconf);
+struct civic_socache;
 
 /** In post_config. @return in env->pool, closed with it; NULL with `fault` set */
-civic_store_t *civic_store_socache_open(const civic_store_env_t *env, civic_socache_t *cache,
-                                        server_rec *s, const char **fault);
+civic_store_t *civic_store_socache_open(const civic_store_env_t *env,
+                                        struct civic_socache *cache, server_rec *s,
+                                        const char **fault);
 
 #endif
