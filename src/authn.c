@@ -289,6 +289,10 @@ int civic_authn_pass(request_rec *r)
     lookup = civic_request_session(r, app);
     refusal = judge(r, lookup, dir);
     count(r, lookup, refusal.reason);
+    /* Somebody may be logged in: to go on without him would tell the site that nobody is. */
+    if (refusal.reason == CIVIC_STORE_UNAVAILABLE) {
+        return turn_away(r, lookup, refusal);
+    }
     user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
     if (user) {
         note_use(r, lookup, dir);

@@ -145,7 +145,9 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(exchange_timeout, CIVIC_UNSET);
     MERGE(sessions_per_user, CIVIC_UNSET);
     MERGE(exchange_limit, CIVIC_UNSET);
-    conf->store = add->store.kind ? add->store : base->store;
+    conf->store = add->store.said ? add->store : base->store;
+    MERGE(store_secret, NULL);
+    MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
     return conf;
 }
@@ -287,8 +289,17 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
 
-    AP_INIT_TAKE1("CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
-                  "where sessions live: shm, shm(bytes) or shm:path(bytes)"),
+    AP_INIT_TAKE1(
+        "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
+        "where sessions live: shm, shm(bytes), shm:path(bytes), redis://host:port/db "
+        "or socache:provider:arguments"),
+    AP_INIT_TAKE1("CivicSessionStoreSecretFile", civic_set_store_secret_file, NULL, RSRC_CONF,
+                  "file with the Redis' password, or user and password; second line: the "
+                  "Sentinels'"),
+    AP_INIT_TAKE1("CivicSessionStoreCACertificateFile", civic_set_store_ca_file, NULL,
+                  RSRC_CONF,
+                  "PEM file of who vouches for the Redis' certificate (default: the "
+                  "system's)"),
     AP_INIT_TAKE12(
         "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
         "file with 64 hex digits that seal what browsers carry, optionally the file "

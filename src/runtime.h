@@ -22,6 +22,10 @@ typedef struct civic_runtime {
  * was logged */
 int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
 
+/** What does not go together about a directive of the store (startup_store.c). @return NULL, or
+ * what is wrong */
+const char *civic_startup_store_fault(server_rec *s, const char *directive);
+
 /* Hooks, in the order in which httpd runs them. */
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

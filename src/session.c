@@ -96,12 +96,13 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     case CIVIC_STORE_EXHAUSTED:
     case CIVIC_STORE_MISSING: /* pushed out again before it was read back */
         return refuse(CIVIC_STORE_UNAVAILABLE,
-                      "there is no room for it: raise the size in CivicSessionStore");
+                      "it was gone at once: raise the size of the session store, and see that "
+                      "its clock is right");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool,
                                    "it needs %" APR_SIZE_T_FMT
-                                   " bytes: raise the size in CivicSessionStore",
+                                   " bytes: raise the size of the session store",
                                    len));
     default:
         return refuse(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
@@ -263,9 +264,11 @@ civic_reason civic_session_list(apr_array_header_t **list,
                                 civic_store_t *store, apr_pool_t *pool)
 {
     listing_t listing = {apr_array_make(pool, 4, sizeof(civic_session_t)), pool};
-    civic_reason reason =
-        reason_of(store->ops->visit_user(store, user, list_add, &listing, pool));
+    civic_reason reason = CIVIC_STORE_UNAVAILABLE;
 
+    if (store->ops->visit_user) {
+        reason = reason_of(store->ops->visit_user(store, user, list_add, &listing, pool));
+    }
     if (reason == CIVIC_OK) {
         qsort(listing.list->elts, (size_t)listing.list->nelts, sizeof(civic_session_t),
               by_login);

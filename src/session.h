@@ -75,7 +75,7 @@ civic_reason civic_session_end(const civic_session_t *session, civic_store_t *st
                                apr_pool_t *pool);
 
 /** All sessions of a user (civic_session_user), everywhere.
- * @return CIVIC_OK with their count, CIVIC_STORE_UNAVAILABLE */
+ * @return CIVIC_OK with their count (-1: unknown), CIVIC_STORE_UNAVAILABLE */
 civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
                                     civic_store_t *store, int *count, apr_pool_t *pool);
 
@@ -93,7 +93,7 @@ const char *civic_session_reference(const civic_session_t *session, apr_pool_t *
 
 /** A user's sessions, oldest login first.
  * @param list set on success, in the pool: of civic_session_t
- * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE */
+ * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE (also where the store cannot list) */
 civic_reason civic_session_list(apr_array_header_t **list,
                                 const unsigned char user[CIVIC_STORE_USER_LEN],
                                 civic_store_t *store, apr_pool_t *pool);

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "log.h"
 #include "session.h"
+#include "socache.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -106,6 +107,16 @@ static void check_auth_type(check_t *check, const ap_directive_t *node, server_r
     }
 }
 
+/* These are the main server's; httpd has taken the last of each. */
+static void check_store(check_t *check, const ap_directive_t *node)
+{
+    const char *fault = civic_startup_store_fault(check->main_server, node->directive);
+
+    if (fault) {
+        complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
+    }
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -119,6 +130,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
         }
+        else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
+            check_store(check, node);
+        }
         check_nodes(check, node->first_child, host);
     }
 }
@@ -126,7 +140,7 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
-    return OK;
+    return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

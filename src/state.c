@@ -55,18 +55,22 @@ static int is_base64url(const char *text, apr_size_t len)
     return 1;
 }
 
-/* Text that came from the network -> what was sealed, with either key. */
+int civic_unseal(civic_bytes_t *clear, const civic_seal_keys_t *keys, const char *purpose,
+                 const void *data, apr_size_t len, apr_pool_t *pool)
+{
+    return civic_open(clear, keys->current, purpose, data, len, pool)
+           || (keys->has_previous
+               && civic_open(clear, keys->previous, purpose, data, len, pool));
+}
+
+/* Text that came from the network -> what was sealed. */
 static int unseal(civic_bytes_t *clear, const char *text, apr_size_t len, const char *purpose,
                   const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_bytes_t sealed;
 
-    if (!civic_base64url_decode(&sealed, text, len, pool)) {
-        return 0;
-    }
-    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool)
-           || (keys->has_previous
-               && civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
+    return civic_base64url_decode(&sealed, text, len, pool)
+           && civic_unseal(clear, keys, purpose, sealed.data, sealed.len, pool);
 }
 
 /* ---- the login cookie ---- */
