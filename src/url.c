@@ -69,6 +69,17 @@ static CURLU *url_parse(const char *text)
     return url;
 }
 
+/* libcurl decodes %xx in a host: what comes out must still be a name or an address. */
+static int is_host(const char *name)
+{
+    apr_size_t len = strlen(name);
+
+    return len > 0
+           && strspn(name,
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]")
+                  == len;
+}
+
 const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool)
 {
     int is_http = !strncasecmp(url, "http://", 7);
@@ -89,8 +100,8 @@ const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool
     }
     name = url_part(parsed, CURLUPART_HOST, 0, pool);
     curl_url_cleanup(parsed);
-    if (!name || !*name) {
-        return "it has no host";
+    if (!name || !is_host(name)) {
+        return "it has no host, or one with a character that no host has";
     }
     if (is_http && !civic_host_is_loopback(name)) {
         return "plain http is allowed to loopback (localhost) only: use https";

@@ -185,6 +185,22 @@ static void unfit_urls_are_refused(void **state)
     }
 }
 
+/* Such a host would go into headers and log lines. */
+static void a_decoded_host_is_still_a_host(void **state)
+{
+    static const char *const urls[] = {
+        "https://a%dd.example/", "https://a%c3%a4.example/", "https://a%20b.example/",
+        "https://a%22.example/", "https://a%3b.example/",    "https://a%2c.example/",
+        "https://a%27.example/", "https://a%7f.example/",    "https://a%2a.example/"};
+    const char *host = NULL;
+
+    for (apr_size_t i = 0; i < COUNT(urls); i++) {
+        assert_case(civic_url_check(urls[i], &host, *state) && !host, urls[i]);
+    }
+    assert_null(civic_url_check("https://%61.example/", &host, *state));
+    assert_string_equal(host, "a.example");
+}
+
 /* Whatever is made of it, it must not be taken for a host that is allowed. */
 static void odd_urls_never_show_the_allowed_host(void **state)
 {
@@ -238,6 +254,7 @@ int main(void)
         UNIT(any_pattern_of_the_list_will_do_and_an_empty_list_allows_none),
         UNIT(good_urls_tell_their_host),
         UNIT(unfit_urls_are_refused),
+        UNIT(a_decoded_host_is_still_a_host),
         UNIT(odd_urls_never_show_the_allowed_host),
         UNIT(the_origin_leaves_out_the_schemes_own_port),
     };
