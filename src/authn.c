@@ -169,8 +169,9 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
                     || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
                         && civic_request_is_navigation(r));
 
-    /* Only its status matters: nobody sees a sub-request's page. */
-    if (r->main) {
+    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
+     * is itself protected. */
+    if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
         return civic_reason_info(refusal.reason)->status;
     }
     if (civic_reason_info(refusal.reason)->status != HTTP_UNAUTHORIZED) {
@@ -272,7 +273,8 @@ int civic_authn_authorize(request_rec *r)
     known->authorizing = 1; /* this hook steps aside while the others judge */
     status = ap_run_auth_checker(r);
     known->authorizing = 0;
-    if (status != HTTP_UNAUTHORIZED) {
+    /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
+    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) {
         return status;
     }
     if (!r->main && !ap_response_code_string(r, ap_index_of_response(HTTP_FORBIDDEN))) {
