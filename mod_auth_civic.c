@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "endpoints.h"
 #include "identity.h"
+#include "privacy.h"
 #include "respond.h"
 #include "runtime.h"
 
@@ -41,6 +42,10 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Behind mod_headers, which may have said already who may keep an answer. */
+    ap_hook_insert_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    civic_privacy_register();
     /* For answers that httpd sends as errors: the login page is one. */
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
