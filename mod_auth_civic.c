@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "endpoints.h"
 #include "identity.h"
+#include "privacy.h"
 #include "respond.h"
 #include "runtime.h"
 #include "status.h"
@@ -47,8 +48,11 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_handler(civic_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
     /* Heard where mod_status is loaded, before or after us. */
     APR_OPTIONAL_HOOK(ap, status_hook, civic_status_block, NULL, NULL, APR_HOOK_MIDDLE);
-    /* For answers of guarded locations, and those that httpd sends as errors, as the login page. */
-    ap_hook_insert_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
+    /* Behind mod_headers, which may have said already who may keep an answer. */
+    ap_hook_insert_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    civic_privacy_register();
+    /* For answers that httpd sends as errors: the login page is one. */
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
     civic_identity_register();

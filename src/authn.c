@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "log.h"
 #include "page.h"
+#include "privacy.h"
 #include "refuse.h"
 #include "request.h"
 #include "runtime.h"
@@ -196,8 +197,9 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
                     || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
                         && civic_request_is_navigation(r));
 
-    /* Only its status matters: nobody sees a sub-request's page. */
-    if (r->main) {
+    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
+     * is itself protected. */
+    if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
         return civic_reason_info(refusal.reason)->status;
     }
     if (civic_reason_info(refusal.reason)->status != HTTP_UNAUTHORIZED) {
@@ -244,7 +246,7 @@ int civic_authn_check(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
-    civic_respond_guarded(r);
+    civic_privacy_guard(r);
     app = civic_conf_application_of(conf, dir);
     if (!app) {
         return civic_refuse(r, what,
@@ -281,7 +283,7 @@ int civic_authn_pass(request_rec *r)
     if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
         return DECLINED;
     }
-    civic_respond_guarded(r);
+    civic_privacy_guard(r);
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     if (!app) {
         return DECLINED;
@@ -312,7 +314,8 @@ int civic_authn_authorize(request_rec *r)
     known->authorizing = 1; /* this hook steps aside while the others judge */
     status = ap_run_auth_checker(r);
     known->authorizing = 0;
-    if (status != HTTP_UNAUTHORIZED) {
+    /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
+    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) {
         return status;
     }
     if (!r->main && !ap_response_code_string(r, ap_index_of_response(HTTP_FORBIDDEN))) {

@@ -31,7 +31,7 @@ static civic_refusal_t too_large(request_rec *r)
     return (civic_refusal_t){CIVIC_BODY_TOO_LARGE, "the limit is 65536 bytes"};
 }
 
-/* One piece more; the last one sets `ended`. Not by ap_get_client_block, which answers an error
+/* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an error
  * with a page of its own, in front of ours. */
 static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, char *buffer,
                                   apr_size_t *have, int *ended)
@@ -42,7 +42,6 @@ static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, c
                                      APR_BLOCK_READ, (apr_off_t)n);
 
     if (rv == APR_SUCCESS) {
-        *ended = !APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade));
         rv = apr_brigade_flatten(brigade, buffer + *have, &n);
     }
     apr_brigade_cleanup(brigade);
@@ -52,6 +51,7 @@ static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, c
                    : incomplete(r, "the connection broke, or it took too long");
     }
     *have += n;
+    *ended = n == 0;
     return *have > CIVIC_BODY_MAX ? too_large(r) : (civic_refusal_t){CIVIC_OK, NULL};
 }
 

@@ -8,7 +8,7 @@
 
 #include "request.h"
 
-static ap_filter_rec_t *headers, *privacy;
+static ap_filter_rec_t *headers;
 
 static void header_set(request_rec *r, const char *name, const char *value)
 {
@@ -39,43 +39,16 @@ static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
     return ap_pass_brigade(f->next, brigade);
 }
 
-static int has_header(const request_rec *r, const char *name)
-{
-    return apr_table_get(r->headers_out, name) || apr_table_get(r->err_headers_out, name);
-}
-
-/* Runs once, behind handlers and mod_expires, before mod_headers: both have their say. */
-static apr_status_t privacy_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
-{
-    request_rec *r = f->r;
-
-    ap_remove_output_filter(f);
-    if (!has_header(r, "Cache-Control") && !has_header(r, "Expires")) {
-        apr_table_setn(r->headers_out, "Cache-Control", "private, no-cache");
-    }
-    return ap_pass_brigade(f->next, brigade);
-}
-
 void civic_respond_register(apr_pool_t *pool)
 {
     headers = ap_register_output_filter("CIVIC_HEADERS", headers_filter, NULL,
                                         AP_FTYPE_PROTOCOL - 1);
-    privacy = ap_register_output_filter("CIVIC_PRIVACY", privacy_filter, NULL,
-                                        AP_FTYPE_CONTENT_SET - 1);
-}
-
-void civic_respond_guarded(request_rec *r)
-{
-    civic_request(civic_request_first(r))->guarded = 1;
 }
 
 void civic_respond_insert_filter(request_rec *r)
 {
     if (civic_request(r)->reply) {
         ap_add_output_filter_handle(headers, NULL, r, r->connection);
-    }
-    else if (!r->main && civic_request(civic_request_first(r))->guarded) {
-        ap_add_output_filter_handle(privacy, NULL, r, r->connection);
     }
 }
 

@@ -29,18 +29,10 @@ typedef struct civic_reply {
  */
 int civic_respond(request_rec *r, int status, const civic_reply_t *reply);
 
-/** Note that the answer to this request's chain depends on who is logged in. */
-void civic_respond_guarded(request_rec *r);
-
-/** Register the filters. */
+/** Register the filter. */
 void civic_respond_register(apr_pool_t *pool);
 
-/**
- * insert_filter and insert_error_filter: our headers for an answer of ours that httpd sends as an
- * error. What a guarded location answers without a word on caching is private and asked for anew
- * each time: else browsers would guess, and show pages after a logout, and caches in between
- * would hand them to others.
- */
+/** insert_error_filter: our headers for an answer of ours that httpd sends as an error. */
 void civic_respond_insert_filter(request_rec *r);
 
 #endif

@@ -5,6 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 
 use lib 't/lib';
@@ -88,7 +89,7 @@ AddOutputFilter INCLUDES .shtml
     <Location "/basic">
         AuthType Basic
         AuthName "Basic"
-        AuthUserFile ${CIVIC_T}/conf/users
+        AuthUserFile USERS
         Require valid-user
     </Location>
 </VirtualHost>
@@ -102,7 +103,8 @@ sub server {
     $server->write_file('htdocs/o/include.shtml',
         'open <!--#include virtual="/o/cgi" --><!--#include virtual="/o/proxy/ssi" --><!--#printenv -->');
     $server->write_file('htdocs/m/none.shtml', '<!--#include virtual="/m/cgi" --><!--#printenv -->');
-    my $conf = $more . $CONF =~ s/HTDOCS/$root/gr;
+    my $users = $server->write_file('users', 'user:{SHA}' . sha1_base64('password') . "=\n");
+    my $conf = $more . $CONF =~ s/HTDOCS/$root/gr =~ s/USERS/$users/r;
     open my $out, '>>', $server->dir . '/httpd.conf' or die $!;
     print $out $conf;
     close $out or die $!;
