@@ -1,5 +1,5 @@
 // The picture of the login page that README shows. To renew it:
-//   tools/test browser && cp build/screenshots/login-page.png doc/
+//   tools/test build browser && cp build/screenshots/login-page.png doc/
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
