@@ -1,7 +1,6 @@
 /* session.c - see session.h. */
 #include "session.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +27,10 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name)
 
 int civic_session_id_is_sane(const char *id)
 {
-    for (int i = 0; i < CIVIC_SESSION_ID_LEN; i++) {
-        if (!apr_isascii(id[i]) || !(apr_isalnum(id[i]) || id[i] == '-' || id[i] == '_')) {
-            return 0;
-        }
-    }
-    return id[CIVIC_SESSION_ID_LEN] == '\0';
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    return strspn(id, alphabet) == CIVIC_SESSION_ID_LEN && id[CIVIC_SESSION_ID_LEN] == '\0';
 }
 
 apr_time_t civic_session_now(civic_store_t *store)

@@ -66,37 +66,58 @@ static inline void link_set(void *to, link_t link)
 /* `shared` is aligned to a word, and has room for whole words. */
 static inline void words_write(void *shared, const void *from, apr_size_t len)
 {
+    const char *bytes = from;
     word_t *to = shared;
+    apr_uint64_t word;
 
-    for (apr_size_t i = 0; i < len; i += sizeof(apr_uint64_t)) {
-        apr_uint64_t word = 0;
-
-        memcpy(&word, (const char *)from + i, len - i < sizeof(word) ? len - i : sizeof(word));
+    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
         __atomic_store_n(to++, word, __ATOMIC_RELAXED);
+    }
+    if (len) {
+        word = 0;
+        memcpy(&word, bytes, len);
+        __atomic_store_n(to, word, __ATOMIC_RELAXED);
     }
 }
 
 static inline void words_read(void *to, const void *shared, apr_size_t len)
 {
     const word_t *from = shared;
+    char *bytes = to;
+    apr_uint64_t word;
 
-    for (apr_size_t i = 0; i < len; i += sizeof(apr_uint64_t)) {
-        apr_uint64_t word = __atomic_load_n(from++, __ATOMIC_RELAXED);
-
-        memcpy((char *)to + i, &word, len - i < sizeof(word) ? len - i : sizeof(word));
+    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+        word = __atomic_load_n(from++, __ATOMIC_RELAXED);
+        memcpy(bytes, &word, sizeof(word));
+    }
+    if (len) {
+        word = __atomic_load_n(from, __ATOMIC_RELAXED);
+        memcpy(bytes, &word, len);
     }
 }
 
 /* ---- checksums: against torn and damaged sessions, not against people ---- */
 
+static inline apr_uint64_t checksum_word(apr_uint64_t sum, apr_uint64_t word)
+{
+    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+    return sum ^ sum >> 32;
+}
+
 static inline apr_uint64_t checksum_add(apr_uint64_t sum, const void *data, apr_size_t len)
 {
-    for (apr_size_t i = 0; i < len; i += sizeof(apr_uint64_t)) {
-        apr_uint64_t word = 0;
+    const char *bytes = data;
+    apr_uint64_t word;
 
-        memcpy(&word, (const char *)data + i, len - i < sizeof(word) ? len - i : sizeof(word));
-        sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
-        sum ^= sum >> 32;
+    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        sum = checksum_word(sum, word);
+    }
+    if (len) {
+        word = 0;
+        memcpy(&word, bytes, len);
+        sum = checksum_word(sum, word);
     }
     return sum;
 }
