@@ -86,6 +86,7 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
+    int status_actions; /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -116,7 +117,13 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 /** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
 apr_interval_time_t civic_conf_longest_life(void);
 
-/** Forget it: a configuration is about to be read anew. */
+/**
+ * The shortest CivicSessionIdle of the configuration, this location's included: how fine the
+ * idle clock must be, since a use at one location counts at each.
+ */
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
+
+/** Forget both: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */

@@ -79,34 +79,49 @@ static int is_token(const char *text)
     return *text != '\0' && strlen(text) <= 64;
 }
 
+static const char *cookie_domain(civic_server_conf_t *conf, const char *domain)
+{
+    domain += *domain == '.';
+    if (!is_token(domain) || !strchr(domain, '.') || strchr(domain, '_')) {
+        return "Domain must be a domain name with a dot in it, as example.org";
+    }
+    conf->cookie_domain = domain;
+    return NULL;
+}
+
+static const char *cookie_path(civic_server_conf_t *conf, const char *path)
+{
+    if (!civic_return_path_is_local(path) || strpbrk(path, ";, ?#")) {
+        return "Path must start with a slash and have no ; , or space";
+    }
+    conf->cookie_path = path;
+    return NULL;
+}
+
+static const char *cookie_same_site(civic_server_conf_t *conf, const char *value)
+{
+    static const char *const values[] = {"Lax", "Strict", "None", NULL};
+
+    for (int i = 0; values[i]; i++) {
+        if (!strcasecmp(value, values[i])) {
+            conf->cookie_same_site = values[i];
+            return NULL;
+        }
+    }
+    return "SameSite must be Lax, Strict or None";
+}
+
 static const char *cookie_attribute(civic_server_conf_t *conf, const char *arg)
 {
     if (!strncasecmp(arg, "Domain=", 7)) {
-        const char *domain = arg[7] == '.' ? arg + 8 : arg + 7;
-
-        if (!is_token(domain) || !strchr(domain, '.') || strchr(domain, '_')) {
-            return "Domain must be a domain name with a dot in it, as example.org";
-        }
-        conf->cookie_domain = domain;
-        return NULL;
+        return conf->cookie_domain ? "Domain= is given twice" : cookie_domain(conf, arg + 7);
     }
     if (!strncasecmp(arg, "Path=", 5)) {
-        if (!civic_return_path_is_local(arg + 5) || strpbrk(arg + 5, ";, ?#")) {
-            return "Path must start with a slash and have no ; , or space";
-        }
-        conf->cookie_path = arg + 5;
-        return NULL;
+        return conf->cookie_path ? "Path= is given twice" : cookie_path(conf, arg + 5);
     }
     if (!strncasecmp(arg, "SameSite=", 9)) {
-        static const char *const values[] = {"Lax", "Strict", "None", NULL};
-
-        for (int i = 0; values[i]; i++) {
-            if (!strcasecmp(arg + 9, values[i])) {
-                conf->cookie_same_site = values[i];
-                return NULL;
-            }
-        }
-        return "SameSite must be Lax, Strict or None";
+        return conf->cookie_same_site ? "SameSite= is given twice"
+                                      : cookie_same_site(conf, arg + 9);
     }
     return "it must be Domain=, Path= or SameSite=; Secure and HttpOnly are always set";
 }

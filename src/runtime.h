@@ -4,6 +4,7 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include "counters.h"
 #include "slots.h"
 #include "state.h"
 #include "store.h"
@@ -13,6 +14,7 @@ typedef struct civic_runtime {
     civic_store_t *store;
     civic_seal_keys_t seal_keys;
     civic_slots_t *slots;
+    civic_counters_t *counters;   /* of all restarts */
     civic_transport_t *transport; /* of this child */
 } civic_runtime_t;
 

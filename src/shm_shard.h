@@ -31,7 +31,7 @@
 struct civic_shard_head;
 
 /** A shard as this process sees it. Lives outside of the shared memory. */
-typedef struct {
+typedef struct civic_shard {
     struct civic_shard_head *head;
     apr_uint32_t *buckets, *users; /* [bucket_count] each */
     unsigned char *kinds;          /* [block_count] */

@@ -213,14 +213,16 @@ civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t
                                apr_time_t now)
 {
     unsigned char digest[CIVIC_BROWSER_ID_LEN];
+    int too_old = now - state->issued > CIVIC_STATE_LIFE
+                  || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE);
 
-    if (!browser || !browser_digest(digest, browser)
+    /* The login cookie goes when its page is too old: that is what is wrong then. */
+    if (!browser) {
+        return too_old ? CIVIC_STATE_EXPIRED : CIVIC_STATE_FOREIGN;
+    }
+    if (!browser_digest(digest, browser)
         || !civic_equal(digest, state->browser, sizeof(digest))) {
         return CIVIC_STATE_FOREIGN;
     }
-    if (now - state->issued > CIVIC_STATE_LIFE
-        || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
-        return CIVIC_STATE_EXPIRED;
-    }
-    return CIVIC_OK;
+    return too_old ? CIVIC_STATE_EXPIRED : CIVIC_OK;
 }

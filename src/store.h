@@ -94,7 +94,8 @@ typedef struct {
                                      apr_pool_t *pool);
 
     /** Test and set in one step: OK the first time a key is shown, MISSING every further time
-     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. */
+     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. A store that
+     *  is full of tokens may forget those that end first: the service refuses them as well. */
     civic_store_result (*once)(civic_store_t *store, const unsigned char *key,
                                apr_time_t expires, apr_pool_t *pool);
 

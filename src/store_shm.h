@@ -28,6 +28,9 @@ civic_store_t *civic_store_shm_open(const civic_store_env_t *env, const char *pa
 /** How many sessions with records of this length fit. */
 apr_uint64_t civic_store_shm_room(civic_store_t *store, apr_size_t record_len);
 
+/** The shard that a key belongs to (for bench/store). */
+struct civic_shard *civic_store_shm_shard(civic_store_t *store, const unsigned char *key);
+
 /** Walk the whole structure. @return NULL, or what is broken (for tests) */
 const char *civic_store_shm_validate(civic_store_t *store);
 
