@@ -36,7 +36,8 @@ static const struct {
     [CIVIC_REDIS_LOGIN_NEEDLESS] = {"it has no password, but CivicSessionStoreSecretFile "
                                     "names one: is it the right server?",
                                     OUTAGE},
-    [CIVIC_REDIS_FORBIDDEN] = {"its user lacks a right (NOPERM)", OF_COMMAND},
+    [CIVIC_REDIS_FORBIDDEN] = {"its user lacks a right, see doc/deployment.md for the list",
+                               OF_COMMAND},
     [CIVIC_REDIS_FULL] = {"it is full (OOM): raise its maxmemory", OF_COMMAND},
     [CIVIC_REDIS_BUSY] = {"it is busy with a script of somebody else's (BUSY)", OUTAGE},
     [CIVIC_REDIS_WRITES_REFUSED] = {"it refuses to write", OF_COMMAND},
@@ -61,6 +62,7 @@ static const struct {
     {"ERR AUTH <password> called without", CIVIC_REDIS_LOGIN_NEEDLESS},
     {"ERR Client sent AUTH, but no password is set", CIVIC_REDIS_LOGIN_NEEDLESS},
     {"NOPERM ", CIVIC_REDIS_FORBIDDEN},
+    {"ERR The user executing the script can", CIVIC_REDIS_FORBIDDEN},
     {"OOM ", CIVIC_REDIS_FULL},
     {"BUSY ", CIVIC_REDIS_BUSY},
     {"MISCONF ", CIVIC_REDIS_WRITES_REFUSED},
@@ -84,12 +86,8 @@ int civic_redis_fault_set(civic_redis_fault_t *fault, civic_redis_cause cause,
 
 void civic_redis_fault_judge(civic_redis_fault_t *fault, const char *error)
 {
-    apr_size_t len = strcspn(error, "`,\"\r\n");
+    apr_size_t len;
 
-    /* NOPERM quotes the command's name, which is ours; others may quote more. */
-    if (strncmp(error, "NOPERM ", 7)) {
-        len = strcspn(error, "'`,\"\r\n");
-    }
     fault->cause = CIVIC_REDIS_REFUSED;
     for (apr_size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (says(error, codes[i].code)) {
@@ -97,6 +95,8 @@ void civic_redis_fault_judge(civic_redis_fault_t *fault, const char *error)
             break;
         }
     }
+    /* Of a right, the command's name is quoted, which is ours; others may quote more. */
+    len = strcspn(error, fault->cause == CIVIC_REDIS_FORBIDDEN ? ",\r\n" : "'`,\"\r\n");
     len = len < sizeof(fault->detail) ? len : sizeof(fault->detail) - 1;
     apr_cpystrn(fault->detail, error, len + 1);
     /* These say it all. */

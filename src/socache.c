@@ -115,6 +115,10 @@ static int retrieve(civic_socache_call_t *call, const civic_socache_key_t *key,
     call->status = cache->provider->retrieve(cache->instance, cache->server, key->bytes,
                                              key->len, value->data, &len, call->pool);
     value->len = len;
+    /* mod_socache_dbm's word for what is not in its file. */
+    if (call->status == APR_EGENERAL && is_local(cache)) {
+        call->status = APR_NOTFOUND;
+    }
     return call->status == APR_SUCCESS;
 }
 
@@ -215,9 +219,10 @@ civic_store_result civic_socache_leave(civic_socache_call_t *call, civic_store_r
         civic_outage_up(call->cache->outage);
         return result;
     }
+    /* "Not found" is a client that has given its server up for some seconds. */
     civic_outage_down(call->cache->outage,
-                      call->status == APR_NOTFOUND
-                          ? "its server was given up for some seconds"
+                      call->status == APR_NOTFOUND || call->status == APR_EGENERAL
+                          ? "it does not answer"
                           : apr_strerror(call->status, words, sizeof(words)));
     return result;
 }

@@ -7,12 +7,13 @@ use Apache::Test qw(-withtestmore);
 
 use lib 't/lib';
 use Digest::SHA ();
+use POSIX ();
 
 use Civic::Client ();
 use Civic::Node ();
 use Civic::Redis ();
 
-plan tests => 59;
+plan tests => 63;
 
 my $password = 'correct-horse-battery';
 my $redis = Civic::Redis->start(
@@ -144,6 +145,38 @@ is(scalar(grep { /^shop-1:s:[0-9a-f]{64}$/ } map { @{ $redis->command('EVAL',
 my $local = Civic::Node->boot(store => 'redis+unix://' . $redis->dir . '/redis.sock', secret => "civic $password");
 is($local->visit($guest)->code, 200, 'the same Redis by its socket');
 
-my $logs = join '', map { $_->error_log } $one, $two, $rolled, $strange, $other_base, $local;
+# ---- ending all sessions, while the same person logs in ----
+$redis->command('DEL', $redis->keys('civic:s:'));
+my @crowd = map {
+    my $node = $_ % 2 ? $one : $two;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        my $ok = eval {
+            for (1 .. 6) {
+                my $device = Civic::Client->new(site => $node->site);
+                my ($login) = $device->login('/members/', person => 'minor');
+                # Ended by another device before it was told to this one.
+                die $login->as_string unless $login->code == 200 || $login->content =~ /"store-full"/;
+                $device->post_form('/civic/logout', 'all=1') if $login->code == 200;
+            }
+            1;
+        };
+        warn $@ unless $ok;
+        POSIX::_exit($ok ? 0 : 1);
+    }
+    $pid
+} 1 .. 4;
+is(scalar(grep { waitpid $_, 0; $? } @crowd), 0, 'four devices log in and end all sessions, again and again');
+my %listed = map { ("civic:s:$_" => 1) } map { @{ $redis->command('ZRANGE', $_, 0, -1) } } $redis->keys('civic:u:');
+is(join(' ', grep { !$listed{$_} } $redis->keys('civic:s:')), '', 'no session is left outside of its list');
+
+# ---- what httpd starts does not get the connection ----
+my $prefork = Civic::Node->boot(%how, env => { CIVIC_MPM => 'prefork' });
+my $curious = $prefork->person;
+$answer = $prefork->visit($curious, '/members/fds');
+is($answer->code, 200, 'a program that httpd starts itself');
+unlike($answer->content, qr/^@{[ $redis->port ]}$/m, 'has no connection to Redis');
+
+my $logs = join '', map { $_->error_log } $one, $two, $rolled, $strange, $other_base, $local, $prefork;
 unlike($logs, qr/\Q$password\E|admin-of-redis|\Q$cookie\E/, 'no password and no cookie in any log');
 unlike($logs, qr/is down/, 'it was never down');

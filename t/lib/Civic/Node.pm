@@ -14,6 +14,7 @@ sub seal_key { return $_[0] x 64 }
 # store   CivicSessionStore's argument
 # secret  text of CivicSessionStoreSecretFile
 # seal    letters of the seal keys: the current one, the previous one (default: a)
+# modules further LoadModule lines
 # conf    further lines
 sub prepare {
     my ($class, %how) = @_;
@@ -24,6 +25,7 @@ sub prepare {
     $self->{text} = do { local (@ARGV, $/) = $self->dir . '/httpd.conf'; <> };
     $self->configure(
         join "\n",
+        $how{modules} // '',
         "CivicSessionStore $how{store}",
         (defined $secret ? "CivicSessionStoreSecretFile $secret" : ()),
         (@keys ? "CivicSealKeyFile @keys" : ()),
