@@ -155,9 +155,11 @@ static void write_store(text_t *text, const civic_metrics_t *metrics)
     if (!metrics->store_up) {
         return;
     }
-    single(text, "sessions", "gauge",
-           "Sessions in the store, expired ones that were not reclaimed yet included.",
-           stats->sessions);
+    if (stats->sessions != CIVIC_STORE_UNKNOWN) {
+        single(text, "sessions", "gauge",
+               "Sessions in the store, expired ones that were not reclaimed yet included.",
+               stats->sessions);
+    }
     if (stats->bytes_total) {
         single(text, "store_used_bytes", "gauge", "Room in the store that is taken.",
                stats->bytes_used);
@@ -237,10 +239,11 @@ static json_t *store_json(const civic_metrics_t *metrics)
     if (!metrics->store_up) {
         return json_pack("{s:s, s:b}", "kind", metrics->store, "up", 0);
     }
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "kind", metrics->store, "up", 1,
-                     "sessions", number(stats->sessions), "usedBytes",
-                     number(stats->bytes_used), "sizeBytes", number(stats->bytes_total),
-                     "evictions", number(stats->evicted), "mends", number(stats->mended));
+    return json_pack(
+        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "kind", metrics->store, "up", 1, "sessions",
+        stats->sessions != CIVIC_STORE_UNKNOWN ? number(stats->sessions) : json_null(),
+        "usedBytes", number(stats->bytes_used), "sizeBytes", number(stats->bytes_total),
+        "evictions", number(stats->evicted), "mends", number(stats->mended));
 }
 
 json_t *civic_metrics_json(const civic_metrics_t *metrics, apr_pool_t *pool)

@@ -189,7 +189,8 @@ int civic_status_block(request_rec *r, int flags)
         {"CivicExchangesUnderWay", "exchanges under way", (apr_uint64_t)metrics->exchanges},
         {"CivicSessions", "sessions", metrics->stats.sessions}, /* where that is known */
     };
-    apr_size_t count = sizeof(lines) / sizeof(lines[0]) - (metrics->store_up ? 0 : 1);
+    int is_known = metrics->store_up && metrics->stats.sessions != CIVIC_STORE_UNKNOWN;
+    apr_size_t count = sizeof(lines) / sizeof(lines[0]) - (is_known ? 0 : 1);
 
     if (!(flags & AP_STATUS_SHORT)) {
         ap_rputs("<hr />\n<h1>mod_auth_civic</h1>\n<dl>\n", r);

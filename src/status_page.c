@@ -83,7 +83,9 @@ static void add_store(apr_array_header_t *rows, const civic_metrics_t *metrics)
         return;
     }
     number_add(rows, "Session store", metrics->store);
-    number_add(rows, "Sessions in it", number_text(stats->sessions, pool));
+    if (stats->sessions != CIVIC_STORE_UNKNOWN) {
+        number_add(rows, "Sessions in it", number_text(stats->sessions, pool));
+    }
     if (stats->bytes_total) {
         number_add(rows, "Room taken",
                    apr_psprintf(pool, "%s of %s (%d %%)", bytes_text(stats->bytes_used, pool),
