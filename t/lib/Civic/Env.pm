@@ -45,6 +45,8 @@ sub prepare {
         $port = free_port() while $used{$port}++;
         $ENV{"CIVIC_PORT_$name"} = $port;
     }
+    # Apache::Test's own port: another one when somebody has the usual one.
+    $ENV{APACHE_TEST_PORT} //= 'select';
     make_path($ENV{CIVIC_LOGS});
     return;
 }
