@@ -96,8 +96,7 @@ static int cache_set(civic_socache_call_t *call, const civic_socache_key_t *key,
     return call->status == APR_SUCCESS;
 }
 
-/* Does it answer at all? */
-static int cache_lives(civic_socache_call_t *call)
+int civic_socache_lives(civic_socache_call_t *call)
 {
     civic_socache_key_t key = {"probe of mod_auth_civic", 24};
 
@@ -140,14 +139,14 @@ civic_store_result civic_socache_fetch(civic_socache_call_t *call,
         && call->status != APR_ENOSPC) {
         return CIVIC_STORE_DOWN;
     }
-    if (!cache_lives(call)) {
+    if (!civic_socache_lives(call)) {
         return CIVIC_STORE_DOWN;
     }
     if (retrieve(call, key, value, most)) {
         return CIVIC_STORE_OK;
     }
-    return call->status == APR_NOTFOUND && cache_lives(call) ? CIVIC_STORE_MISSING
-                                                             : CIVIC_STORE_DOWN;
+    return call->status == APR_NOTFOUND && civic_socache_lives(call) ? CIVIC_STORE_MISSING
+                                                                     : CIVIC_STORE_DOWN;
 }
 
 civic_store_result civic_socache_store(civic_socache_call_t *call,
@@ -157,7 +156,7 @@ civic_store_result civic_socache_store(civic_socache_call_t *call,
     if (cache_set(call, key, expires, data, len)) {
         return CIVIC_STORE_OK;
     }
-    return cache_lives(call) ? CIVIC_STORE_EXHAUSTED : CIVIC_STORE_DOWN;
+    return civic_socache_lives(call) ? CIVIC_STORE_EXHAUSTED : CIVIC_STORE_DOWN;
 }
 
 int civic_socache_forget(civic_socache_call_t *call, const civic_socache_key_t *key)
@@ -175,14 +174,14 @@ civic_store_result civic_socache_erase(civic_socache_call_t *call,
     if (civic_socache_forget(call, key)) {
         return CIVIC_STORE_OK;
     }
-    if (call->status != APR_NOTFOUND || !cache_lives(call)) {
+    if (call->status != APR_NOTFOUND || !civic_socache_lives(call)) {
         return CIVIC_STORE_DOWN;
     }
     if (civic_socache_forget(call, key)) {
         return CIVIC_STORE_OK;
     }
-    return call->status == APR_NOTFOUND && cache_lives(call) ? CIVIC_STORE_MISSING
-                                                             : CIVIC_STORE_DOWN;
+    return call->status == APR_NOTFOUND && civic_socache_lives(call) ? CIVIC_STORE_MISSING
+                                                                     : CIVIC_STORE_DOWN;
 }
 
 /* ---- a call ---- */

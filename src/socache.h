@@ -60,6 +60,9 @@ int civic_socache_enter(civic_socache_call_t *call, civic_socache_t *cache, apr_
 /** What came of it: CIVIC_STORE_DOWN and all others are told to the log. @return `result` */
 civic_store_result civic_socache_leave(civic_socache_call_t *call, civic_store_result result);
 
+/** Does it answer at all? @return 1, 0 */
+int civic_socache_lives(civic_socache_call_t *call);
+
 /** @param most bytes that the value may have @return OK with `value` in the pool, MISSING, DOWN */
 civic_store_result civic_socache_fetch(civic_socache_call_t *call,
                                        const civic_socache_key_t *key, civic_bytes_t *value,

@@ -387,12 +387,15 @@ static civic_store_result redis_once(civic_store_t *store, const unsigned char *
     return ask_whether(redis, &command);
 }
 
-/* To count them, all keys would have to be walked. */
+/* Does it answer? To count sessions, all keys would have to be walked. */
 static civic_store_result redis_stats(civic_store_t *store, civic_store_stats_t *stats)
 {
+    civic_redis_command_t command;
+
     memset(stats, 0, sizeof(*stats));
     stats->sessions = CIVIC_STORE_UNKNOWN;
-    return CIVIC_STORE_OK;
+    script(&command, "return 1", 0);
+    return ask_whether(store->state, &command);
 }
 
 static const civic_store_ops_t redis_ops = {

@@ -67,13 +67,14 @@ my @scopes = (
 my @names = ([ ozdemir => 'Gülşen Özdemir' ], [ smiley => 'Zoë 😀 Łuk' ]);
 my @unverified = (qw(not-valid not-owner));
 
-plan tests => 5 * @scopes + 3 * @names + 4 * @unverified + 30;
+plan tests => 6 * @scopes + 3 * @names + 4 * @unverified + 30;
 
 for my $row (@scopes) {
     my ($place, $scope, $items, $fault) = @$row;
     my $name = $scope . ($fault ? ", $fault" : '');
     my $seen = seen($place, $fault ? (fault => $fault) : ());
     my $image = delete $seen->{ours}{CIVIC_DOCUMENTS_GENERICID_IMAGE_MD5};
+    like(delete $seen->{ours}{CIVIC_SESSION_ENDS}, qr{^\d{10}$}, "$name: when it ends");
     is_deeply(
         $seen->{ours},
         {   CIVIC_USER_ID     => $jane,
@@ -112,7 +113,7 @@ for my $fault (@unverified) {
     my $seen = seen('proof', fault => $fault);
     is_deeply(
         [ sort keys %{ $seen->{ours} } ],
-        [qw(CIVIC_APPLICATION CIVIC_SCOPE CIVIC_USER_ID)],
+        [qw(CIVIC_APPLICATION CIVIC_SCOPE CIVIC_SESSION_ENDS CIVIC_USER_ID)],
         "$fault: no item is in the environment"
     );
     is($seen->{env}{REMOTE_USER}, $jane, "$fault: the person is known");

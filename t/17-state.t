@@ -12,7 +12,11 @@ use Civic::Seal ();
 use Civic::Server ();
 
 my ($key, $previous, $unknown) = map { Civic::Seal::new_key() } 1 .. 3;
-my $server = Civic::Server->site(conf => "CivicSealKeyFile seal.key previous.key\n");
+# Civic is the shared server's sandbox, which stays when this server is restarted.
+my $server = Civic::Server->new(
+    ports => [qw(SITE PLAIN OTHER)],
+    conf  => "CivicSealKeyFile seal.key previous.key\nInclude \${CIVIC_T}/conf/site.conf\n"
+);
 $server->write_file('seal.key', "$key\n", 0600);
 $server->write_file('previous.key', "  $previous\r\n", 0600);
 $server->start;

@@ -86,7 +86,7 @@ for my $name (sort keys %HEADERS) {
 }
 
 # ---- plain http: only this machine, and Host says which it is ----
-for my $host ('evil.example', 'localhost.evil.example', '127.evil.example', '127.0.0.1.evil.example',
+for my $host ('evil.example', 'localhost.evil.example', '127.0.evil.example', '127.0.0.1.evil.example',
     'localhost@evil.example', '0.0.0.0', '[::2]', '1270.0.0.1')
 {
     my $answer = Civic::Raw::request($ENV{CIVIC_PORT_PLAIN}, 'GET', '/members/', $Civic::Raw::NAVIGATE, undef,

@@ -141,7 +141,7 @@ sub refused {
     my $mark = Civic::Log::mark();
     my $before = $sandbox->exchanges;
     my $answer = $client->callback($token, $page->{state});
-    my $problem = eval { $client->json($answer) } || {};
+    my $problem = { reason => '', type => '', reference => '', %{ (eval { $client->json($answer) }) || {} } };
     like($answer->code . " $problem->{reason} $problem->{type}",
         qr/^$status ($reasons) urn:civic:reason:\1$/, "$what: refused") or diag $answer->as_string;
     my @lines = grep { /login refused: ($reasons) \(.*\) ref=\Q$problem->{reference}\E$/ } Civic::Log::lines($mark);

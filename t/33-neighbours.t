@@ -66,7 +66,8 @@ sub recipe {
     return $section =~ s{/etc/apache2/reports\.htpasswd}{USERS}r;
 }
 
-my $server = Civic::Server->new(ports => [qw(SELF NONE)]);
+# Loaded first, ours is asked before mod_auth_basic: so it must be silent by itself.
+my $server = Civic::Server->new(ports => [qw(SELF NONE)], defines => ['CivicFirst']);
 my $root = $server->dir . '/htdocs';
 make_path(map { ("$root/c/$_", "$root/b/$_") } keys %RULES);
 my @FOLDERS = qw(reports basic none htaccess htaccess/off htaccess/pass htaccess/other);

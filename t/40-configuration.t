@@ -256,6 +256,7 @@ my @cases = (
         ] } qw(CivicSessionIdle CivicSessionLife)),
     [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
+    [ location => 'CivicStatusActions', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
     ],
@@ -362,7 +363,7 @@ my %value = (
     CivicProxy => 'http://a.example:1', CivicBrowserLibrary => 'https://a.example/a.js', CivicPayloadHosts => 'a.example',
     CivicUse => 'CO-A', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'On', CivicUnauthenticated => 'auto',
     CivicRemoteUser => 'userId', CivicSessionIdle => '1h', CivicSessionLife => '1h', CivicSessionActivity => 'On',
-    CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
+    CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10',
 );
 my (@places, %context);
@@ -381,10 +382,10 @@ for my $case (@cases) {
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|HideIntro|Activity/;
+        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|HideIntro|Activity|Actions/;
 }
 
 my @all;

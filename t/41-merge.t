@@ -32,15 +32,17 @@ my @htaccess = (
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 1;
+plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 3;
 
-# What a level says, as lines; a server or host says it of its root.
+# What a level says, as lines. One that is silent about all that is looked at says something else,
+# since httpd merges only where there is something to merge.
 sub lines {
-    my $level = shift;
-    return join '', map {"$_ $says{$_}[$level]\n"} @directives;
+    my ($level, $speaks) = @_;
+    return "CivicSessionActivity On\n" . ($speaks ? join '', map {"$_ $says{$_}[$level]\n"} @directives : '');
 }
 
-sub root_says { return "<Directory />\n" . lines(shift) . "</Directory>\n" }
+# A server or host says it of its root.
+sub root { return "<Directory />\n" . lines(@_) . "</Directory>\n" }
 
 # Folders 0 to 7, each with a deeper one: bits tell which of directory, deeper, .htaccess speak.
 sub folders {
@@ -48,7 +50,7 @@ sub folders {
     my ($dir, $text) = ($server->dir . '/htdocs', '');
     for my $bits (0 .. 7) {
         make_path("$dir/$bits/deeper");
-        my ($directory, $deeper, $htaccess) = map { $bits >> $_ & 1 ? lines(2 + $_) : '' } 0 .. 2;
+        my ($directory, $deeper, $htaccess) = map { lines(2 + $_, $bits >> $_ & 1) } 0 .. 2;
         $server->write_file("htdocs/$bits/deeper/.htaccess", $htaccess);
         $text .= "<Directory $dir/$bits>\n$directory</Directory>\n"
             . "<Directory $dir/$bits/deeper>\n$deeper</Directory>\n";
@@ -65,12 +67,12 @@ sub start {
     my $own = "CivicCookie %s\nCivicEndpoint /%s\nCivicExchangeTimeout %s\n";
     $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n",
         map({ Civic::Server::application($_) } qw(CO-ALPHA CO-BETA)),
-        $main ? (root_says(0), sprintf $own, 'main', 'main', '1s') : (),
+        root(0, $main), $main ? (sprintf $own, 'main', 'main', '1s') : (),
         "<Directory $dir/htdocs>\nAllowOverride AuthConfig\n",
         "AuthType Civic\nAuthName X\nRequire valid-user\n</Directory>\n",
         folders($server),
-        Civic::Server::host('SILENT', $site),
-        Civic::Server::host('SAYS', $site . root_says(1) . sprintf $own, 'host', 'host', '20s'));
+        Civic::Server::host('SILENT', $site . root(1, 0)),
+        Civic::Server::host('SAYS', $site . root(1, 1) . sprintf $own, 'host', 'host', '20s'));
     return $server->start;
 }
 
@@ -121,6 +123,31 @@ for my $row (@htaccess) {
     $line ? like(Civic::Log::since($mark), $line, 'the log says why') : pass('nothing to say');
     is($client->get('/1/deeper/')->code, 401, 'other folders are as they were');
 }
+# ---- limits: shown by the session endpoint, whose own locations count there ----
+my $limits = Civic::Server->new(
+    ports => [qw(SITE SANDBOX SANDBOX_PLAIN)],
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    Civic::Server::host(SITE => <<'END')
+<Location "/civic">
+CivicSessionIdle 100s
+CivicSessionLife 1000s
+</Location>
+<Location "/civic/session">
+CivicScope ANONYMOUS_LOGIN
+</Location>
+<Location "/members">
+CivicSessionLife 2000s
+</Location>
+<Location "/civic/session">
+CivicSessionLife 500s
+</Location>
+END
+)->start;
+$client = $limits->client->logged_in('/members/');
+my ($session) = @{ $client->json($client->fetch('/civic/session'))->{sessions} };
+is($session->{idleEnds} - $session->{lastUsed}, 100, 'CivicSessionIdle of the location above');
+is($session->{ends} - $session->{created}, 500, 'CivicSessionLife of the last section');
+
 # Without AllowOverride, what is in .htaccess does not count.
 my $other = Civic::Server->new(ports => [qw(SITE SANDBOX SANDBOX_PLAIN)]);
 make_path($other->dir . '/htdocs');

@@ -9,23 +9,29 @@ use lib 't/lib';
 use Civic::Client ();
 use Civic::Log ();
 use Civic::Parallel ();
+use Civic::Server ();
 
 plan tests => 3 * 3;
 
-my $sandbox = Civic::Sandbox->new;
+# With room for as many exchanges as there are hands: else some would be told to come back.
+my $server = Civic::Server->new(
+    ports => [qw(SITE PLAIN OTHER)],
+    conf  => "CivicExchangeLimit 100\nInclude \${CIVIC_T}/conf/site.conf\n"
+)->start;
+my $sandbox = $server->client->{sandbox};
 
 # name, how many, whether they are one browser
 for my $row ([ 'one browser', 50, 1 ], [ 'many browsers', 50, 0 ], [ 'a slow exchange', 20, 0, 'slow:1' ]) {
     my ($name, $count, $same, $fault) = @$row;
-    my @browsers = map { Civic::Client->new } 1 .. ($same ? 1 : $count);
+    my @browsers = map { $server->client } 1 .. ($same ? 1 : $count);
     my @states = map { Civic::Client::login_page($_->get('/members/'))->{state} } @browsers;
     my $token = $sandbox->token(appId => 'CO-ALPHA', $fault ? (fault => $fault) : ());
     my $exchanges = $sandbox->exchanges;
-    my $mark = Civic::Log::mark();
+    my $mark = $server->mark;
     my @told = Civic::Parallel::run($count, sub {
         my $i = $same ? 0 : shift;
         # Each process needs a connection of its own.
-        my $browser = Civic::Client->new;
+        my $browser = $server->client;
         $browser->{agent}->cookie_jar($browsers[$i]->jar);
         my $answer = $browser->callback($token, $states[$i]);
         my $cookies = grep { !/-login=/ } $answer->header('Set-Cookie');
