@@ -156,7 +156,7 @@ my @crowd = map {
                 my $device = Civic::Client->new(site => $node->site);
                 my ($login) = $device->login('/members/', person => 'minor');
                 # Ended by another device before it was told to this one.
-                die $login->as_string unless $login->code == 200 || $login->content =~ /"store-full"/;
+                die $login->as_string unless $login->code == 200 || $login->content =~ /"store-unavailable"/;
                 $device->post_form('/civic/logout', 'all=1') if $login->code == 200;
             }
             1;
