@@ -237,11 +237,11 @@ static void the_longest_idle_goes_first(void **state)
     unsigned char k[CIVIC_STORE_KEY_LEN];
     int last = 0;
 
-    while (stats_of(store).evicted == 0) {
+    while (stats_of(store).evicted == 0 && last < 5000) {
         assert_int_equal(put_simple(store, last++, 100), CIVIC_STORE_OK);
         assert_int_equal(store->ops->touch(store, key_of(k, 0), START), CIVIC_STORE_OK);
     }
-    assert_true(last > 500);
+    assert_true(last > 500 && last < 5000);
     assert_true(has(store, 0, *state));
     assert_false(has(store, 1, *state));
     assert_true(has(store, 2, *state));
