@@ -23,6 +23,10 @@
 #include "runtime.h"
 #include "scope.h"
 
+/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
+ * has ended. */
+#define EXPIRY_GRACE apr_time_from_sec(15 * 60)
+
 /* One login on its way through the steps below. */
 typedef struct {
     request_rec *r;
@@ -91,6 +95,18 @@ static civic_refusal_t open_state(login_t *login, const char *text)
                   reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
 }
 
+static civic_refusal_t check_code(login_t *login)
+{
+    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
+    apr_size_t len = strlen(login->token);
+
+    if (len > CIVIC_CODE_MAX) {
+        return refuse(CIVIC_TOKEN_FORMAT, "it is too long");
+    }
+    return civic_sip_check_code(&login->code, &login->application->sip, login->token, len, now,
+                                login->r->pool);
+}
+
 /* Test and set: of any number of callbacks with one code, one goes on. */
 static civic_refusal_t use_once(login_t *login)
 {
@@ -107,7 +123,8 @@ static civic_refusal_t use_once(login_t *login)
         return refuse(CIVIC_INTERNAL, "OpenSSL failed");
     }
     life = life < 1 ? 1 : life > longest ? longest : life;
-    switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC), now)) {
+    switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC),
+                             login->r->pool)) {
     case CIVIC_STORE_OK:
         return accepted;
     case CIVIC_STORE_MISSING:
@@ -139,12 +156,52 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
                                      login->token, timeout, login->r->pool);
+        civic_counters_exchange(runtime->counters, apr_time_now() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
     return refusal;
 }
 
+/* The browser chooses what Civic is asked for, and the code does not say it: the answer must show
+ * what the page asked for, or a lesser approval would open a location that wants more. */
+static civic_refusal_t check_scope(const login_t *login, const civic_sip_identity_t *identity)
+{
+    const char *evidence = civic_scope_evidence(login->state.scope);
+
+    if (evidence && !civic_claims_have(&identity->claims, evidence)) {
+        return refuse(CIVIC_SCOPE_NOT_SHOWN,
+                      apr_psprintf(login->r->pool, "%s was asked for, but no %s item is shown",
+                                   login->state.scope, evidence));
+    }
+    return accepted;
+}
+
 /* ---- the session ---- */
+
+/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
+static void sessions_limit(login_t *login, const civic_record_t *record)
+{
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    int most = login->conf->sessions_per_user, ended = 0;
+    request_rec *r = login->r;
+
+    if (most <= 0) {
+        return;
+    }
+    if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
+        || civic_session_limit(user, login->conf->runtime->store, most, &ended, r->pool)
+               != CIVIC_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
+                                       "ended ref=%s",
+                      civic_request_reference(r));
+    }
+    else if (ended) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser %d: %d older ended ref=%s", most,
+                      ended, civic_request_reference(r));
+    }
+}
 
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
@@ -155,7 +212,6 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
     civic_record_t record = {.application = login->application->sip.app_id,
                              .scope = login->state.scope,
                              .user_id = identity->user_id,
-                             .created = now,
                              .claims = identity->claims};
     civic_refusal_t refusal;
     const char *id, *collisions;
@@ -175,21 +231,23 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                       "ref=%s",
                       collisions, civic_request_reference(r));
     }
-    refusal = civic_session_create(&id, store, &record, now + civic_conf_longest_life(), now,
-                                   r->pool);
+    refusal = civic_session_create(&id, store, &record,
+                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
     /* A new id at every login; the one that the browser came with is worth nothing any more.
      */
     if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store);
+        civic_session_end(&old->session, store, r->pool);
     }
+    sessions_limit(login, &record);
     civic_cookie_set_session(r, login->application, id);
     login->browser.completed = now;
     memcpy(login->browser.application, login->application->digest,
            sizeof(login->browser.application));
     civic_cookie_set_browser(r, &login->browser);
+    civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
                   record.application, record.scope, record.claims.count,
@@ -226,7 +284,6 @@ static int answer(request_rec *r, const char *location)
 
 static civic_refusal_t log_in(login_t *login)
 {
-    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
     civic_sip_identity_t identity;
     civic_refusal_t refusal;
     const char *state;
@@ -236,11 +293,13 @@ static civic_refusal_t log_in(login_t *login)
         refusal = open_state(login, state);
     }
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_sip_check_code(&login->code, &login->application->sip, login->token,
-                                       strlen(login->token), now, login->r->pool);
+        refusal = check_code(login);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = exchange(login, &identity);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = check_scope(login, &identity);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = session_start(login, &identity);

@@ -1,7 +1,6 @@
 /* claims.c - see claims.h. */
 #include "claims.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +86,16 @@ civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_si
     return CIVIC_OK;
 }
 
+int civic_claims_have(const civic_claims_t *claims, const char *prefix)
+{
+    for (int i = 0; i < claims->count; i++) {
+        if (!strncmp(claims->items[i].label, prefix, strlen(prefix))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *civic_claims_get(const civic_claims_t *claims, const char *label)
 {
     const char *value = NULL;
@@ -158,12 +167,20 @@ int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool)
 
 /* ---- names and values for applications ---- */
 
+static char fold(char c)
+{
+    if (c >= 'a' && c <= 'z') {
+        return (char)(c - 'a' + 'A');
+    }
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+}
+
 char *civic_label_fold(const char *label, apr_pool_t *pool)
 {
     char *name = apr_pstrdup(pool, label);
 
     for (char *p = name; *p; p++) {
-        *p = apr_isascii(*p) && apr_isalnum(*p) ? (char)apr_toupper(*p) : '_';
+        *p = fold(*p);
     }
     return name;
 }

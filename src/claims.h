@@ -41,6 +41,9 @@ typedef struct {
 civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_size_t len,
                                 const char **detail, apr_pool_t *pool);
 
+/** Is there an item, verified or not, whose label begins so? @return 1 or 0 */
+int civic_claims_have(const civic_claims_t *claims, const char *prefix);
+
 /** The value of a verified claim. @return NULL when there is none, or two differ */
 const char *civic_claims_get(const civic_claims_t *claims, const char *label);
 

@@ -8,7 +8,9 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include <ap_expr.h>
 #include "record.h"
+#include "redis_address.h"
 #include "sip.h"
 
 #pragma GCC visibility push(default) /* the one symbol that is exported */
@@ -19,6 +21,7 @@ extern module AP_MODULE_DECLARE_DATA auth_civic_module;
 #define CIVIC_AUTH_TYPE "Civic"
 
 struct civic_runtime;
+struct civic_socache;
 
 /** One <CivicApplication>. */
 typedef struct {
@@ -40,18 +43,39 @@ typedef enum {
     CIVIC_UNAUTHENTICATED_PASS /* go on without identity */
 } civic_unauthenticated;
 
+typedef enum { CIVIC_STORE_SHM, CIVIC_STORE_REDIS, CIVIC_STORE_SOCACHE } civic_store_kind;
+
+/** CivicSessionStore. */
+typedef struct {
+    int said; /* 0: not said, all of it is 0 */
+    civic_store_kind kind;
+    const char *path; /* of shm; NULL: in httpd's runtime folder */
+    apr_size_t size;  /* of shm, bytes */
+    const civic_redis_address_t *redis;
+    struct civic_socache *socache; /* store_socache.h */
+} civic_store_choice_t;
+
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
 typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
     const char *endpoint;
     const char *cookie_name, *cookie_domain, *cookie_path, *cookie_same_site;
     apr_interval_time_t exchange_timeout;
+    int sessions_per_user; /* 0: any number */
     int exchange_limit;    /* main server only, as all below */
-    apr_size_t store_size; /* 0: not said */
-    const char *seal_keys; /* "current" or "current previous", hex; NULL: random */
+    civic_store_choice_t store;
+    const civic_redis_secret_t *store_secret; /* NULL: none */
+    const char *store_ca_file;                /* NULL: the system's */
+    const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
+
+/** CivicSessionActivity: does a request here count as a use of the session? */
+typedef struct {
+    int on;
+    const ap_expr_info_t *expr; /* NULL: `on` decides */
+} civic_activity_t;
 
 typedef struct {
     civic_application_t *section; /* while the directives of a <CivicApplication> are read */
@@ -59,9 +83,10 @@ typedef struct {
     const char *scope;
     const char *remote_user; /* NULL: not said; "userId" or a label */
     int hide_intro;
-    int unauthenticated; /* civic_unauthenticated */
-    int activity;
+    int unauthenticated;        /* civic_unauthenticated */
+    civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
+    int status_actions; /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -92,7 +117,13 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 /** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
 apr_interval_time_t civic_conf_longest_life(void);
 
-/** Forget it: a configuration is about to be read anew. */
+/**
+ * The shortest CivicSessionIdle of the configuration, this location's included: how fine the
+ * idle clock must be, since a use at one location counts at each.
+ */
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
+
+/** Forget both: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */
@@ -107,11 +138,15 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 /** The directives, in the order of doc/directives.md. */
 extern const command_rec civic_directives[];
 
-/* ---- setters, one per directive (conf_server.c, conf_application.c, conf_directory.c) ---- */
+/* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
+ * conf_directory.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
 const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault);
+
+/** For directives of the whole server: NULL, or what is wrong with the place. */
+const char *civic_conf_global_fault(cmd_parms *cmd, const char *arg);
 
 const char *civic_set_application(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_private_key_file(cmd_parms *cmd, void *dir, const char *arg);
@@ -131,7 +166,12 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
 
+const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_store_secret_file(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_store_ca_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
                                     const char *previous);
 const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const argv[]);

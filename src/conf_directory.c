@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "claims.h"
+#include "log.h"
 #include "scope.h"
 
 const char *civic_set_use(cmd_parms *cmd, void *dir, const char *arg)
@@ -66,9 +67,21 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
+const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg)
 {
-    const char *fault = civic_conf_interval(&((civic_dir_conf_t *)dir)->idle, arg);
+    civic_activity_t *activity = apr_pcalloc(cmd->pool, sizeof(*activity));
+    const char *fault = NULL;
 
-    return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
+    activity->on = !strcasecmp(arg, "On");
+    if (!strncasecmp(arg, "expr=", 5)) {
+        activity->expr = ap_expr_parse_cmd(cmd, arg + 5, 0, &fault, NULL);
+    }
+    else if (!activity->on && strcasecmp(arg, "Off")) {
+        fault = "it must be On, Off or expr=...";
+    }
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    ((civic_dir_conf_t *)dir)->activity = activity;
+    return NULL;
 }

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "encoding.h"
@@ -70,9 +71,22 @@ int civic_hmac_sha256(unsigned char mac[CIVIC_SHA256_LEN], const void *key, apr_
            && mac_len == CIVIC_SHA256_LEN;
 }
 
+/* OpenSSL looks the algorithm behind EVP_sha256() up at every use, under a lock that all threads
+ * share, which takes longer than the digest of a cookie: it is fetched once. Never freed: it is OpenSSL's
+ * own copy, counted, and httpd may unload this module after OpenSSL has cleaned up. */
+static EVP_MD *sha256;
+
+static void sha256_fetch(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 int civic_sha256(unsigned char digest[CIVIC_SHA256_LEN], const void *data, apr_size_t len)
 {
-    return EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    return pthread_once(&once, sha256_fetch) == 0 && sha256
+           && EVP_Digest(data, len, digest, NULL, sha256, NULL) == 1;
 }
 
 int civic_md5_hex(char hex[33], const void *data, apr_size_t len)

@@ -48,8 +48,7 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
         }
         lookup->cookies++;
         reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
-                                    conf->realm, lookup->application->sip.app_id,
-                                    apr_time_now(), first->pool);
+                                    conf->realm, lookup->application->sip.app_id, first->pool);
         if (reason != CIVIC_LOGIN_REQUIRED) {
             lookup->reason = reason;
             return;

@@ -1,13 +1,13 @@
 /* session.c - see session.h. */
 #include "session.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "encoding.h"
 
-enum { ID_BYTES = 32 };
+enum { ID_BYTES = 32, REFERENCE_BYTES = 6 };
 
 static civic_refusal_t refuse(civic_reason reason, const char *detail)
 {
@@ -27,22 +27,45 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name)
 
 int civic_session_id_is_sane(const char *id)
 {
-    for (int i = 0; i < CIVIC_SESSION_ID_LEN; i++) {
-        if (!apr_isascii(id[i]) || !(apr_isalnum(id[i]) || id[i] == '-' || id[i] == '_')) {
-            return 0;
-        }
-    }
-    return id[CIVIC_SESSION_ID_LEN] == '\0';
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    return strspn(id, alphabet) == CIVIC_SESSION_ID_LEN && id[CIVIC_SESSION_ID_LEN] == '\0';
 }
 
-/* Which user, so that all his sessions can be ended: one person is another user elsewhere. */
-static int user_digest(unsigned char user[CIVIC_STORE_USER_LEN], const civic_record_t *record,
-                       apr_pool_t *pool)
+apr_time_t civic_session_now(civic_store_t *store)
+{
+    return store->ops->now(store);
+}
+
+apr_time_t civic_session_wall(civic_store_t *store, apr_time_t time)
+{
+    apr_interval_time_t shift = apr_time_now() - civic_session_now(store);
+
+    /* In whole seconds: what is shown of one time is always the same. */
+    return time
+           + apr_time_from_sec((shift + (shift < 0 ? -1 : 1) * APR_USEC_PER_SEC / 2)
+                               / APR_USEC_PER_SEC);
+}
+
+civic_session_ends_t civic_session_ends(const civic_session_t *session,
+                                        apr_interval_time_t idle, apr_interval_time_t life)
+{
+    civic_session_ends_t ends = {session->last_used + idle, session->record.created + life};
+
+    if (ends.absolute > session->expires) {
+        ends.absolute = session->expires;
+    }
+    return ends;
+}
+
+int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
+                       const unsigned char realm[CIVIC_REALM_LEN], const char *application,
+                       const char *user_id, apr_pool_t *pool)
 {
     unsigned char digest[CIVIC_SHA256_LEN];
-    const char *text =
-        apr_pstrcat(pool, civic_hex_encode(record->realm, sizeof(record->realm), pool), " ",
-                    record->application, " ", record->user_id, NULL);
+    const char *text = apr_pstrcat(pool, civic_hex_encode(realm, CIVIC_REALM_LEN, pool), " ",
+                                   application, " ", user_id, NULL);
 
     if (!civic_sha256(digest, text, strlen(text))) {
         return 0;
@@ -68,13 +91,15 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     case CIVIC_STORE_OK:
         return refuse(CIVIC_OK, NULL);
     case CIVIC_STORE_EXHAUSTED:
-    case CIVIC_STORE_MISSING:
-        return refuse(CIVIC_STORE_FULL, "raise the size in CivicSessionStore");
+    case CIVIC_STORE_MISSING: /* pushed out again before it was read back */
+        return refuse(CIVIC_STORE_UNAVAILABLE,
+                      "it was gone at once: raise the size of the session store, and see that "
+                      "its clock is right");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool,
                                    "it needs %" APR_SIZE_T_FMT
-                                   " bytes: raise the size in CivicSessionStore",
+                                   " bytes: raise the size of the session store",
                                    len));
     default:
         return refuse(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
@@ -82,27 +107,29 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
 }
 
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
-                                     const civic_record_t *record, apr_time_t expires,
-                                     apr_time_t now, apr_pool_t *pool)
+                                     civic_record_t *record, apr_interval_time_t life,
+                                     apr_pool_t *pool)
 {
-    civic_store_times_t times = {.expires = expires, .last_used = now};
-    unsigned char key[CIVIC_STORE_KEY_LEN], user[CIVIC_STORE_USER_LEN];
-    civic_bytes_t bytes, again;
+    civic_stored_t session, again;
     civic_refusal_t refusal;
     const char *fresh;
 
-    if (!civic_record_encode(&bytes, record, pool)) {
+    record->created = session.last_used = civic_session_now(store);
+    session.expires = record->created + life;
+    if (!civic_record_encode(&session.record, record, pool)) {
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT " bytes, the limit is %d",
-                                   bytes.len, CIVIC_RECORD_MAX));
+                                   session.record.len, CIVIC_RECORD_MAX));
     }
-    if (!id_new(&fresh, key, pool) || !user_digest(user, record, pool)) {
+    if (!id_new(&fresh, session.key, pool)
+        || !civic_session_user(session.user, record->realm, record->application,
+                               record->user_id, pool)) {
         return refuse(CIVIC_INTERNAL, "the random source or OpenSSL failed");
     }
-    refusal = judge_put(store->ops->put(store, key, user, &bytes, &times), bytes.len, pool);
+    refusal = judge_put(store->ops->put(store, &session), session.record.len, pool);
     if (refusal.reason == CIVIC_OK) {
-        refusal =
-            judge_put(store->ops->get(store, key, now, &again, &times, pool), bytes.len, pool);
+        refusal = judge_put(store->ops->get(store, &again, session.key, pool),
+                            session.record.len, pool);
     }
     if (refusal.reason == CIVIC_OK) {
         *id = fresh;
@@ -110,20 +137,33 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
     return refusal;
 }
 
+/* @return 1, 0 when the record is of another version or damaged */
+static int session_fill(civic_session_t *session, const civic_stored_t *stored,
+                        apr_pool_t *pool)
+{
+    memcpy(session->key, stored->key, sizeof(session->key));
+    memcpy(session->user, stored->user, sizeof(session->user));
+    session->expires = stored->expires;
+    session->last_used = stored->last_used;
+    return civic_record_decode(&session->record, stored->record.data, stored->record.len,
+                               pool);
+}
+
 civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, const char *id,
                                 const unsigned char realm[CIVIC_REALM_LEN],
-                                const char *application, apr_time_t now, apr_pool_t *pool)
+                                const char *application, apr_pool_t *pool)
 {
+    unsigned char key[CIVIC_STORE_KEY_LEN];
+    civic_stored_t stored;
     civic_session_t found;
-    civic_bytes_t bytes;
 
     if (!civic_session_id_is_sane(id)) {
         return CIVIC_LOGIN_REQUIRED;
     }
-    if (!civic_sha256(found.key, id, CIVIC_SESSION_ID_LEN)) {
+    if (!civic_sha256(key, id, CIVIC_SESSION_ID_LEN)) {
         return CIVIC_STORE_UNAVAILABLE;
     }
-    switch (store->ops->get(store, found.key, now, &bytes, &found.times, pool)) {
+    switch (store->ops->get(store, &stored, key, pool)) {
     case CIVIC_STORE_OK:
         break;
     case CIVIC_STORE_MISSING:
@@ -131,7 +171,7 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     default:
         return CIVIC_STORE_UNAVAILABLE;
     }
-    if (!civic_record_decode(&found.record, bytes.data, bytes.len, pool)
+    if (!session_fill(&found, &stored, pool)
         || !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN)
         || strcmp(found.record.application, application)) {
         return CIVIC_LOGIN_REQUIRED;
@@ -141,32 +181,109 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
 }
 
 void civic_session_use(civic_session_t *session, civic_store_t *store,
-                       apr_interval_time_t idle, apr_time_t now)
+                       apr_interval_time_t idle, apr_pool_t *pool)
 {
-    if (now - session->times.last_used < idle / 10) {
+    apr_time_t now = civic_session_now(store);
+
+    if (now - session->last_used < idle / 10) {
         return;
     }
     /* A store that is down has been noticed when the session was read. */
-    if (store->ops->touch(store, session->key, now) == CIVIC_STORE_OK) {
-        session->times.last_used = now;
+    if (store->ops->touch(store, session->key, pool) == CIVIC_STORE_OK) {
+        session->last_used = now;
     }
 }
 
-civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store)
+static civic_reason reason_of(civic_store_result result)
 {
-    return store->ops->remove(store, session->key) == CIVIC_STORE_DOWN
-               ? CIVIC_STORE_UNAVAILABLE
-               : CIVIC_OK;
+    return result == CIVIC_STORE_OK || result == CIVIC_STORE_MISSING ? CIVIC_OK
+                                                                     : CIVIC_STORE_UNAVAILABLE;
 }
 
-civic_reason civic_session_end_user(const civic_session_t *session, civic_store_t *store,
-                                    apr_pool_t *pool)
+civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store,
+                               apr_pool_t *pool)
 {
-    unsigned char user[CIVIC_STORE_USER_LEN];
+    return reason_of(store->ops->remove(store, session->key, session->user, pool));
+}
 
-    if (!user_digest(user, &session->record, pool)) {
-        return CIVIC_INTERNAL;
+civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                    civic_store_t *store, int *count, apr_pool_t *pool)
+{
+    *count = 0;
+    return reason_of(store->ops->remove_user(store, user, count, pool));
+}
+
+/* ---- a user's sessions ---- */
+
+int civic_session_can_list(const civic_store_t *store)
+{
+    return store->ops->visit_user != NULL;
+}
+
+const char *civic_session_reference(const civic_session_t *session, apr_pool_t *pool)
+{
+    unsigned char digest[CIVIC_SHA256_LEN];
+
+    if (!civic_sha256(digest, session->key, sizeof(session->key))) {
+        return NULL;
     }
-    return store->ops->remove_user(store, user) == CIVIC_STORE_DOWN ? CIVIC_STORE_UNAVAILABLE
-                                                                    : CIVIC_OK;
+    return civic_hex_encode(digest, REFERENCE_BYTES, pool);
+}
+
+typedef struct {
+    apr_array_header_t *list;
+    apr_pool_t *pool;
+} listing_t;
+
+static void list_add(void *baton, const civic_stored_t *stored)
+{
+    listing_t *listing = baton;
+    civic_session_t session;
+
+    if (session_fill(&session, stored, listing->pool)) {
+        APR_ARRAY_PUSH(listing->list, civic_session_t) = session;
+    }
+}
+
+/* Of one microsecond, the order of keys: all nodes must agree on who is oldest. */
+static int by_login(const void *a, const void *b)
+{
+    const civic_session_t *left = a, *right = b;
+
+    if (left->record.created != right->record.created) {
+        return left->record.created < right->record.created ? -1 : 1;
+    }
+    return memcmp(left->key, right->key, sizeof(left->key));
+}
+
+civic_reason civic_session_list(apr_array_header_t **list,
+                                const unsigned char user[CIVIC_STORE_USER_LEN],
+                                civic_store_t *store, apr_pool_t *pool)
+{
+    listing_t listing = {apr_array_make(pool, 4, sizeof(civic_session_t)), pool};
+    civic_reason reason = CIVIC_STORE_UNAVAILABLE;
+
+    if (store->ops->visit_user) {
+        reason = reason_of(store->ops->visit_user(store, user, list_add, &listing, pool));
+    }
+    if (reason == CIVIC_OK) {
+        qsort(listing.list->elts, (size_t)listing.list->nelts, sizeof(civic_session_t),
+              by_login);
+        *list = listing.list;
+    }
+    return reason;
+}
+
+civic_reason civic_session_limit(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                 civic_store_t *store, int most, int *ended, apr_pool_t *pool)
+{
+    apr_array_header_t *list;
+    civic_reason reason = civic_session_list(&list, user, store, pool);
+
+    *ended = 0;
+    for (int i = 0; reason == CIVIC_OK && i < list->nelts - most; i++) {
+        reason = civic_session_end(&APR_ARRAY_IDX(list, i, civic_session_t), store, pool);
+        *ended += reason == CIVIC_OK;
+    }
+    return reason;
 }

@@ -9,6 +9,7 @@
 #define CIVIC_SESSION_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include <apr_time.h>
 #include "reason.h"
 #include "record.h"
@@ -18,9 +19,26 @@
 
 typedef struct {
     civic_record_t record;
-    civic_store_times_t times;
     unsigned char key[CIVIC_STORE_KEY_LEN];
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    apr_time_t expires, last_used; /* by civic_session_now, as record.created */
 } civic_session_t;
+
+/** The time that sessions go by (store.h), which need not be the system's. */
+apr_time_t civic_session_now(civic_store_t *store);
+
+/** What the system's clock shows at such a time: for people to read. */
+apr_time_t civic_session_wall(civic_store_t *store, apr_time_t time);
+
+/** When a session ends if nothing more happens, by civic_session_now. */
+typedef struct {
+    apr_time_t idle;     /* moved by each use */
+    apr_time_t absolute; /* fixed at the login */
+} civic_session_ends_t;
+
+/** Under the limits of a location. */
+civic_session_ends_t civic_session_ends(const civic_session_t *session,
+                                        apr_interval_time_t idle, apr_interval_time_t life);
 
 /** @return 1; 0 when OpenSSL fails */
 int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
@@ -28,14 +46,15 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
 /**
  * Store a new session and read it back: a login is a success only then.
  *
- * @param id      the cookie's value, set on success alone
- * @param expires absolute end, after which the store may forget it
- * @return CIVIC_OK; CIVIC_STORE_FULL, CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
+ * @param id     the cookie's value, set on success alone
+ * @param record its `created` is filled in
+ * @param life   after which the store may forget it
+ * @return CIVIC_OK; CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
  *         CIVIC_INTERNAL
  */
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
-                                     const civic_record_t *record, apr_time_t expires,
-                                     apr_time_t now, apr_pool_t *pool);
+                                     civic_record_t *record, apr_interval_time_t life,
+                                     apr_pool_t *pool);
 
 /**
  * Find the session of a cookie. Length and alphabet of the id are judged before anything else.
@@ -45,18 +64,44 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
  */
 civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, const char *id,
                                 const unsigned char realm[CIVIC_REALM_LEN],
-                                const char *application, apr_time_t now, apr_pool_t *pool);
+                                const char *application, apr_pool_t *pool);
 
 /** Note a use, when the last one noted is at least a tenth of `idle` old: reads stay reads. */
 void civic_session_use(civic_session_t *session, civic_store_t *store,
-                       apr_interval_time_t idle, apr_time_t now);
+                       apr_interval_time_t idle, apr_pool_t *pool);
 
 /** @return CIVIC_OK (also when it had ended before), CIVIC_STORE_UNAVAILABLE */
-civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store);
+civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store,
+                               apr_pool_t *pool);
 
-/** All sessions of this session's user at this application, in this realm. As above. */
-civic_reason civic_session_end_user(const civic_session_t *session, civic_store_t *store,
-                                    apr_pool_t *pool);
+/** All sessions of a user (civic_session_user), everywhere.
+ * @return CIVIC_OK with their count (-1: unknown), CIVIC_STORE_UNAVAILABLE */
+civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                    civic_store_t *store, int *count, apr_pool_t *pool);
+
+/** Which user, for the store: one person is another user in another realm or application.
+ * @return 1, 0 when OpenSSL fails */
+int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
+                       const unsigned char realm[CIVIC_REALM_LEN], const char *application,
+                       const char *user_id, apr_pool_t *pool);
+
+/** Can the store tell whose its sessions are? What follows is for those that can. */
+int civic_session_can_list(const civic_store_t *store);
+
+/** A short name for a session that opens nothing. @return in the pool; NULL when OpenSSL fails */
+const char *civic_session_reference(const civic_session_t *session, apr_pool_t *pool);
+
+/** A user's sessions, oldest login first.
+ * @param list set on success, in the pool: of civic_session_t
+ * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE (also where the store cannot list) */
+civic_reason civic_session_list(apr_array_header_t **list,
+                                const unsigned char user[CIVIC_STORE_USER_LEN],
+                                civic_store_t *store, apr_pool_t *pool);
+
+/** End a user's oldest sessions beyond the `most` newest.
+ * @return CIVIC_OK with the count of those ended, CIVIC_STORE_UNAVAILABLE */
+civic_reason civic_session_limit(const unsigned char user[CIVIC_STORE_USER_LEN],
+                                 civic_store_t *store, int most, int *ended, apr_pool_t *pool);
 
 /** 1 when `id` has the form of a cookie value of ours. */
 int civic_session_id_is_sane(const char *id);

@@ -9,6 +9,7 @@
 #include "refuse.h"
 #include "request.h"
 #include "respond.h"
+#include "runtime.h"
 
 static json_t *claims_json(const civic_claims_t *claims)
 {
@@ -24,21 +25,26 @@ static json_t *claims_json(const civic_claims_t *claims)
     return list;
 }
 
+/* Sessions go by a clock of their own; people read the system's. */
+static json_int_t seconds(request_rec *r, apr_time_t time)
+{
+    civic_store_t *store = civic_server_conf(r->server)->runtime->store;
+
+    return (json_int_t)apr_time_sec(civic_session_wall(store, time));
+}
+
 static json_t *session_json(request_rec *r, const civic_session_t *session)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_record_t *record = &session->record;
-    apr_time_t idle_ends = session->times.last_used + civic_conf_idle(dir);
-    apr_time_t ends = record->created + civic_conf_life(dir);
+    civic_session_ends_t ends =
+        civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
 
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "application",
                      record->application, "scope", record->scope, "userId", record->user_id,
-                     "created", (json_int_t)apr_time_sec(record->created), "lastUsed",
-                     (json_int_t)apr_time_sec(session->times.last_used), "idleEnds",
-                     (json_int_t)apr_time_sec(idle_ends), "ends",
-                     (json_int_t)apr_time_sec(
-                         ends < session->times.expires ? ends : session->times.expires),
-                     "claims", claims_json(&record->claims));
+                     "created", seconds(r, record->created), "lastUsed",
+                     seconds(r, session->last_used), "idleEnds", seconds(r, ends.idle), "ends",
+                     seconds(r, ends.absolute), "claims", claims_json(&record->claims));
 }
 
 int civic_session_info(request_rec *r)

@@ -3,16 +3,15 @@
 #include "runtime.h"
 
 #include <ap_mpm.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <string.h>
 
 #include "conf.h"
-#include "encoding.h"
 #include "log.h"
 #include "session.h"
+#include "socache.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -54,6 +53,17 @@ static const server_rec *any_with(const check_t *check, server_rec *host, const 
     return NULL;
 }
 
+/* Is there a host concerned that has a single application, so that nobody need say which? */
+static int any_with_one(const check_t *check, server_rec *host)
+{
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        if (civic_server_conf(s)->applications->nelts == 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int says(const ap_directive_t *node, const char *directive)
 {
     for (; node; node = node->next) {
@@ -90,11 +100,20 @@ static void check_auth_type(check_t *check, const ap_directive_t *node, server_r
                  "AuthType Civic, but no application is configured here: add a "
                  "<CivicApplication> with its keys");
     }
-    else if (host && civic_server_conf(host)->applications->nelts > 1
-             && !says(ap_conftree, "CivicUse")) {
+    else if (!any_with_one(check, host) && !says(ap_conftree, "CivicUse")) {
         complain(check, node,
                  "AuthType Civic, but several applications are configured and no "
                  "CivicUse says which one guards here");
+    }
+}
+
+/* These are the main server's; httpd has taken the last of each. */
+static void check_store(check_t *check, const ap_directive_t *node)
+{
+    const char *fault = civic_startup_store_fault(check->main_server, node->directive);
+
+    if (fault) {
+        complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
     }
 }
 
@@ -111,6 +130,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
         }
+        else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
+            check_store(check, node);
+        }
         check_nodes(check, node->first_child, host);
     }
 }
@@ -118,7 +140,7 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
-    return OK;
+    return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -130,91 +152,7 @@ int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
     return check.faults ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
-/* ---- shared memory ---- */
-
-/* Survives restarts of this parent: sessions and key outlive a graceful and a hard restart. */
-typedef struct {
-    apr_shm_t *segment;
-    apr_size_t size;
-    int has_key;
-    unsigned char key[CIVIC_SEAL_KEY_LEN];
-} retained_t;
-
-static retained_t *retained(void)
-{
-    retained_t *kept = ap_retained_data_get("auth_civic");
-
-    return kept ? kept : ap_retained_data_create("auth_civic", sizeof(*kept));
-}
-
-static int segment_make(retained_t *kept, apr_size_t size, server_rec *s)
-{
-    apr_status_t rv;
-
-    if (kept->segment) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     CIVIC_LOG_PREFIX
-                     "the size of the session store changes from %" APR_SIZE_T_FMT
-                     " to %" APR_SIZE_T_FMT " bytes: all sessions end",
-                     kept->size, size);
-        apr_shm_destroy(kept->segment);
-        kept->segment = NULL;
-    }
-    rv = apr_shm_create(&kept->segment, size, NULL, s->process->pool);
-    if (rv != APR_SUCCESS) {
-        kept->segment = NULL;
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
-                     CIVIC_LOG_PREFIX "no shared memory of %" APR_SIZE_T_FMT
-                                      " bytes: make CivicSessionStore smaller",
-                     size);
-        return 0;
-    }
-    memset(apr_shm_baseaddr_get(kept->segment), 0, size);
-    kept->size = size;
-    if (!civic_store_shm_format(apr_shm_baseaddr_get(kept->segment), size)) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     CIVIC_LOG_PREFIX "the session store's lock cannot be made");
-        return 0;
-    }
-    return 1;
-}
-
-static civic_store_t *store_open(retained_t *kept, apr_size_t size, server_rec *s,
-                                 apr_pool_t *pool)
-{
-    civic_store_t *store = NULL;
-
-    if (kept->segment && kept->size == size) {
-        store = civic_store_shm_open(apr_shm_baseaddr_get(kept->segment), size, pool);
-    }
-    if (!store && segment_make(kept, size, s)) {
-        store = civic_store_shm_open(apr_shm_baseaddr_get(kept->segment), size, pool);
-    }
-    return store;
-}
-
-static int seal_keys_set(civic_seal_keys_t *keys, retained_t *kept,
-                         const civic_server_conf_t *conf, apr_pool_t *pool)
-{
-    civic_bytes_t key;
-
-    if (conf->seal_keys) {
-        civic_hex_decode(&key, conf->seal_keys, 2 * CIVIC_SEAL_KEY_LEN, pool);
-        memcpy(keys->current, key.data, CIVIC_SEAL_KEY_LEN);
-        keys->has_previous = strlen(conf->seal_keys) > 2 * CIVIC_SEAL_KEY_LEN;
-        if (keys->has_previous) {
-            civic_hex_decode(&key, conf->seal_keys + 2 * CIVIC_SEAL_KEY_LEN + 1,
-                             2 * CIVIC_SEAL_KEY_LEN, pool);
-            memcpy(keys->previous, key.data, CIVIC_SEAL_KEY_LEN);
-        }
-        return 1;
-    }
-    if (!kept->has_key) {
-        kept->has_key = civic_random(kept->key, sizeof(kept->key));
-    }
-    memcpy(keys->current, kept->key, sizeof(kept->key));
-    return kept->has_key;
-}
+/* ---- the runtime ---- */
 
 static int default_limit(void)
 {
@@ -238,11 +176,30 @@ static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
     return civic_session_realm(conf->realm, name);
 }
 
+/* The parent's memory outlives its restarts, the configuration does not. A module of another
+ * version, loaded at a restart, starts to count anew. */
+static civic_counters_t *counters_keep(server_rec *s)
+{
+    static const char key[] = "auth_civic.counters";
+    struct {
+        civic_counters_t *counters;
+        apr_uint32_t layout;
+    } *kept = ap_retained_data_get(key);
+
+    if (!kept) {
+        kept = ap_retained_data_create(key, sizeof(*kept));
+    }
+    if (!kept->counters || kept->layout != civic_counters_layout()) {
+        kept->counters = civic_counters_create(apr_time_now(), s->process->pool);
+        kept->layout = civic_counters_layout();
+    }
+    return kept->counters;
+}
+
 int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *s)
 {
     const civic_server_conf_t *conf = civic_server_conf(s);
-    retained_t *kept = retained();
     civic_runtime_t *runtime;
     int limit;
 
@@ -251,14 +208,11 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     }
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
-    runtime->store = store_open(
-        kept, conf->store_size ? conf->store_size : CIVIC_STORE_SHM_DEFAULT, s, pconf);
     runtime->slots = civic_slots_create(limit, pconf);
-    if (!runtime->store || !runtime->slots
-        || !seal_keys_set(&runtime->seal_keys, kept, conf, ptemp)) {
+    runtime->counters = counters_keep(s);
+    if (!runtime->slots || !runtime->counters || !civic_startup_store(runtime, s, pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     CIVIC_LOG_PREFIX "shared memory or random numbers are missing: not "
-                                      "starting");
+                     CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (; s; s = s->next) {
@@ -274,6 +228,7 @@ void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
 {
     civic_runtime_t *runtime = civic_server_conf(s)->runtime;
 
+    runtime->store->ops->child_init(runtime->store, pchild);
     runtime->transport = civic_transport_create(pchild);
     if (!runtime->transport) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,

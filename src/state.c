@@ -55,18 +55,22 @@ static int is_base64url(const char *text, apr_size_t len)
     return 1;
 }
 
-/* Text that came from the network -> what was sealed, with either key. */
+int civic_unseal(civic_bytes_t *clear, const civic_seal_keys_t *keys, const char *purpose,
+                 const void *data, apr_size_t len, apr_pool_t *pool)
+{
+    return civic_open(clear, keys->current, purpose, data, len, pool)
+           || (keys->has_previous
+               && civic_open(clear, keys->previous, purpose, data, len, pool));
+}
+
+/* Text that came from the network -> what was sealed. */
 static int unseal(civic_bytes_t *clear, const char *text, apr_size_t len, const char *purpose,
                   const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_bytes_t sealed;
 
-    if (!civic_base64url_decode(&sealed, text, len, pool)) {
-        return 0;
-    }
-    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool)
-           || (keys->has_previous
-               && civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
+    return civic_base64url_decode(&sealed, text, len, pool)
+           && civic_unseal(clear, keys, purpose, sealed.data, sealed.len, pool);
 }
 
 /* ---- the login cookie ---- */
@@ -209,14 +213,16 @@ civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t
                                apr_time_t now)
 {
     unsigned char digest[CIVIC_BROWSER_ID_LEN];
+    int too_old = now - state->issued > CIVIC_STATE_LIFE
+                  || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE);
 
-    if (!browser || !browser_digest(digest, browser)
+    /* The login cookie goes when its page is too old: that is what is wrong then. */
+    if (!browser) {
+        return too_old ? CIVIC_STATE_EXPIRED : CIVIC_STATE_FOREIGN;
+    }
+    if (!browser_digest(digest, browser)
         || !civic_equal(digest, state->browser, sizeof(digest))) {
         return CIVIC_STATE_FOREIGN;
     }
-    if (now - state->issued > CIVIC_STATE_LIFE
-        || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
-        return CIVIC_STATE_EXPIRED;
-    }
-    return CIVIC_OK;
+    return too_old ? CIVIC_STATE_EXPIRED : CIVIC_OK;
 }

@@ -10,7 +10,7 @@
  * never log in can fill neither.
  *
  * Made in the parent before the fork, used by all children and threads at once. Results are
- * never half set: `record` and the like are written on CIVIC_STORE_OK alone.
+ * never half set: they are written on CIVIC_STORE_OK alone.
  */
 #ifndef CIVIC_STORE_H
 #define CIVIC_STORE_H
@@ -18,6 +18,8 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 #include "crypto.h"
+#include "reason.h"
+#include "state.h"
 
 #define CIVIC_STORE_KEY_LEN  32
 #define CIVIC_STORE_USER_LEN 16 /* which user, for remove_user: a digest, see session.h */
@@ -30,48 +32,72 @@ typedef enum {
     CIVIC_STORE_DOWN       /* nothing is known: never treat it as "not logged in" */
 } civic_store_result;
 
-/** What a store knows of a session beside its record. */
+/** What a store keeps. Times are the store's own (ops->now). */
 typedef struct {
+    unsigned char key[CIVIC_STORE_KEY_LEN];
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    civic_bytes_t record;
     apr_time_t expires;   /* absolute end */
     apr_time_t last_used; /* moved by touch */
-} civic_store_times_t;
+} civic_stored_t;
+
+#define CIVIC_STORE_UNKNOWN ((apr_uint64_t)-1)
 
 typedef struct {
-    apr_size_t sessions; /* stored now, expired ones that were not reclaimed yet included */
-    apr_size_t bytes_used, bytes_total;
-    apr_uint64_t evicted; /* live sessions that had to go for new ones, since the start */
+    /* stored now, expired ones that were not reclaimed yet included; CIVIC_STORE_UNKNOWN */
+    apr_uint64_t sessions;
+    apr_uint64_t bytes_used, bytes_total; /* 0 where the store does not know */
+    apr_uint64_t evicted;                 /* live sessions that had to go for new ones */
+    apr_uint64_t mended; /* times that a part of the store was put in order again */
 } civic_store_stats_t;
 
 typedef struct civic_store civic_store_t;
 
-/** What a store can do. Keys are CIVIC_STORE_KEY_LEN bytes, users CIVIC_STORE_USER_LEN. */
+/** Called for each session of a user; no call of the store is allowed inside. */
+typedef void civic_store_visit_fn(void *baton, const civic_stored_t *session);
+
+/** What a store can do. */
 typedef struct {
     const char *name; /* as in CivicSessionStore */
 
+    /** Once in each child, after the fork, before any other call there. */
+    void (*child_init)(civic_store_t *store, apr_pool_t *pchild);
+
+    /** The time that lifetimes go by, microseconds since the epoch: the same for all who share
+     * the store, and where the store can, free of steps of the system's clock. */
+    apr_time_t (*now)(civic_store_t *store);
+
     /** OK, EXHAUSTED, TOO_LARGE, DOWN. A key that is there already is replaced. */
-    civic_store_result (*put)(civic_store_t *store, const unsigned char *key,
-                              const unsigned char *user, const civic_bytes_t *record,
-                              const civic_store_times_t *times);
+    civic_store_result (*put)(civic_store_t *store, const civic_stored_t *session);
 
     /** OK with the record copied into the pool, MISSING, DOWN. Does not move the last use. */
-    civic_store_result (*get)(civic_store_t *store, const unsigned char *key, apr_time_t now,
-                              civic_bytes_t *record, civic_store_times_t *times,
-                              apr_pool_t *pool);
+    civic_store_result (*get)(civic_store_t *store, civic_stored_t *session,
+                              const unsigned char *key, apr_pool_t *pool);
 
-    /** Note a use at `now`. OK, MISSING, DOWN. */
+    /** Note a use, now. OK, MISSING, DOWN. */
     civic_store_result (*touch)(civic_store_t *store, const unsigned char *key,
-                                apr_time_t now);
+                                apr_pool_t *pool);
 
-    /** OK, MISSING, DOWN. */
-    civic_store_result (*remove)(civic_store_t *store, const unsigned char *key);
+    /** End one session of this user. OK, MISSING, DOWN. */
+    civic_store_result (*remove)(civic_store_t *store, const unsigned char *key,
+                                 const unsigned char *user, apr_pool_t *pool);
 
-    /** All sessions of a user. OK (even when there was none), DOWN. */
-    civic_store_result (*remove_user)(civic_store_t *store, const unsigned char *user);
+    /** End all sessions of a user, on every node: a login at the same time is wholly before
+     * or wholly after. OK with their count (-1: the store does not know), DOWN. */
+    civic_store_result (*remove_user)(civic_store_t *store, const unsigned char *user,
+                                      int *count, apr_pool_t *pool);
+
+    /** Show all sessions of a user. OK (even when there was none), DOWN. NULL: the store
+     * cannot list them. */
+    civic_store_result (*visit_user)(civic_store_t *store, const unsigned char *user,
+                                     civic_store_visit_fn *visit, void *baton,
+                                     apr_pool_t *pool);
 
     /** Test and set in one step: OK the first time a key is shown, MISSING every further time
-     *  until `expires`; EXHAUSTED and DOWN mean "cannot tell": refuse. */
+     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. A store that
+     *  is full of tokens may forget those that end first: the service refuses them as well. */
     civic_store_result (*once)(civic_store_t *store, const unsigned char *key,
-                               apr_time_t expires, apr_time_t now);
+                               apr_time_t expires, apr_pool_t *pool);
 
     /** OK, DOWN. */
     civic_store_result (*stats)(civic_store_t *store, civic_store_stats_t *stats);
@@ -82,24 +108,15 @@ struct civic_store {
     void *state; /* the store's own */
 };
 
-/* ---- store_shm: shared memory of this machine ---- */
+/** How a store tells the operator something: one line, without prefix, no secrets. */
+typedef void civic_store_say_fn(void *baton, civic_loudness loudness, const char *line);
 
-#define CIVIC_STORE_SHM_MIN     (256 * 1024) /* bytes */
-#define CIVIC_STORE_SHM_DEFAULT (32 * 1024 * 1024)
-
-/**
- * Lay out an empty store in a segment.
- * @param segment zeroed, aligned to 8 bytes, shared by all who will use it, at any address
- * @param size    at least CIVIC_STORE_SHM_MIN
- * @return 1, 0 when the lock cannot be made
- */
-int civic_store_shm_format(void *segment, apr_size_t size);
-
-/** Use a segment that was formatted. @return in the pool; NULL when its layout is another one
- */
-civic_store_t *civic_store_shm_open(void *segment, apr_size_t size, apr_pool_t *pool);
-
-/** Walk the whole structure. @return NULL, or what is broken (for tests, and after a crash) */
-const char *civic_store_shm_validate(civic_store_t *store);
+/** What every kind of store is opened with. All of it lives as long as the store. */
+typedef struct {
+    apr_pool_t *pool;
+    const civic_seal_keys_t *seal_keys;
+    civic_store_say_fn *say;
+    void *say_baton;
+} civic_store_env_t;
 
 #endif

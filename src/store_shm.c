@@ -1,225 +1,176 @@
-/* store_shm.c - sessions in shared memory.
+/* store_shm.c - sessions in a mapped file. See store_shm.h.
  *
- *   +--------+---------------------+------------------------+--------------------------------+
- *   | header | seen[seen_count]    | buckets[bucket_count]  | blocks[block_count], 256 bytes |
- *   +--------+---------------------+------------------------+--------------------------------+
+ *   +--------+---------------------+---------+---------+-- ... --+
+ *   | header | seen[SEEN_COUNT...] | shard 0 | shard 1 |         |
+ *   +--------+---------------------+---------+---------+-- ... --+
  *
- *   block, first of a session: entry_t (key, times, links) | record ...
- *   block, further ones:       next(4) | record ...
- *
- * A bucket heads a chain of sessions (entry_t.chain); blocks of one session are linked by
- * `next`; free blocks too. All sessions are in one list by last use, oldest first. Links are
- * block numbers plus one, 0 is none: no pointers, so that each process may map the segment
- * where it likes.
- *
- * One robust lock guards everything. Whoever gets it after a process died with it walks the
- * structure, and starts empty when it is not whole.
+ * A session's shard follows from the first bytes of its key; so does the slot of a one-time token
+ * in `seen`. What a shard looks like: shm_shard.h. Everything's place follows from the file's
+ * size, the header says only whether the file is ours.
  */
-#include "store.h"
+#include "store_shm.h"
 
 #include <apr_strings.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#define MAGIC 0x43495643u /* "CIVC" */
-enum { LAYOUT = 1, BLOCK = 256, SEEN_PROBES = 64 };
+#include "shm_file.h"
+#include "shm_shard.h"
 
-typedef apr_uint32_t link_t;
+static const char magic[16] = "civic sessions\n";
+
+enum {
+    LAYOUT = 2,
+    WORD_ORDER = 0x01020304,
+    FINGERPRINT = 16,
+    BOOT_ID = 36,
+    PAGE = 4096,
+    SEEN_PROBES = 64,
+    SEEN_SHARE = 16, /* of the file's size, for one-time tokens: as many as sessions fit */
+    SHARDS_MAX = 64
+};
+#define SHARD_LEAST (4 * 1024 * 1024) /* bytes: a record of 1 MiB fits */
 
 typedef struct {
-    unsigned char key[16]; /* of the token's digest, cut */
-    apr_time_t expires;
-} seen_t;
-
-typedef struct {
-    link_t next; /* of this session's blocks; must stay first, as in further blocks */
-    link_t chain;
-    link_t older, newer;
-    unsigned char key[CIVIC_STORE_KEY_LEN];
-    unsigned char user[CIVIC_STORE_USER_LEN];
-    civic_store_times_t times;
-    apr_uint32_t length;
-} entry_t;
-
-typedef struct {
-    apr_uint32_t magic, layout;
+    char magic[16];
+    apr_uint32_t layout, word_order, long_size;
     apr_uint64_t size;
-    pthread_mutex_t lock;
-    apr_uint32_t seen_count, bucket_count, block_count;
-    link_t free_head, oldest, newest;
-    apr_uint32_t free_count, sessions;
-    apr_uint64_t evicted;
+    unsigned char fingerprint[FINGERPRINT]; /* of the seal key that is in use */
+    char boot_id[BOOT_ID];
+    apr_time_t wall, steady; /* one instant, on both clocks: see shm_now */
+    pthread_mutex_t seen_lock;
+    apr_time_t said_full, said_nearly; /* by shm_now: the operator was told */
 } header_t;
 
 typedef struct {
+    unsigned char key[16]; /* of the token's digest, cut */
+    apr_time_t expires;    /* by shm_now */
+} seen_t;
+
+typedef struct {
+    civic_shm_file_t *file;
     header_t *header;
     seen_t *seen;
-    link_t *buckets;
-    unsigned char *blocks;
+    apr_uint32_t seen_count;
+    apr_uint32_t shard_count; /* a power of two */
+    civic_shard_t shards[SHARDS_MAX];
+    const civic_store_env_t *env;
 } shm_t;
 
-enum { FIRST_ROOM = BLOCK - sizeof(entry_t), NEXT_ROOM = BLOCK - sizeof(link_t) };
+/* ---- geometry ---- */
 
-static apr_size_t round_up(apr_size_t n)
+static void locate(shm_t *shm, civic_shm_file_t *file)
 {
-    return (n + 63) & ~(apr_size_t)63;
+    char *base = file->base;
+    apr_size_t seen_bytes = file->size / SEEN_SHARE / PAGE * PAGE, left, each;
+
+    shm->file = file;
+    shm->header = file->base;
+    shm->seen = (seen_t *)(base + PAGE);
+    shm->seen_count = (apr_uint32_t)(seen_bytes / sizeof(seen_t));
+    left = file->size - PAGE - seen_bytes;
+    shm->shard_count = 1;
+    while (shm->shard_count < SHARDS_MAX && left / (2 * shm->shard_count) >= SHARD_LEAST) {
+        shm->shard_count *= 2;
+    }
+    each = left / shm->shard_count / PAGE * PAGE;
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        civic_shard_locate(&shm->shards[i], base + PAGE + seen_bytes + i * each, each);
+    }
 }
 
-static void locate(shm_t *shm, void *segment)
-{
-    unsigned char *base = segment;
-
-    shm->header = segment;
-    base += round_up(sizeof(header_t));
-    shm->seen = (seen_t *)base;
-    base += round_up(shm->header->seen_count * sizeof(seen_t));
-    shm->buckets = (link_t *)base;
-    base += round_up(shm->header->bucket_count * sizeof(link_t));
-    shm->blocks = base;
-}
-
-static entry_t *entry_at(const shm_t *shm, link_t link)
-{
-    return (entry_t *)(shm->blocks + (apr_size_t)(link - 1) * BLOCK);
-}
-
-static link_t *next_of(const shm_t *shm, link_t link)
-{
-    return (link_t *)(shm->blocks + (apr_size_t)(link - 1) * BLOCK);
-}
-
-/* Keys are digests: any of their bytes are a good hash. */
-static link_t *bucket_of(const shm_t *shm, const unsigned char *key)
+static civic_shard_t *shard_of(shm_t *shm, const unsigned char *key)
 {
     apr_uint32_t n;
 
     memcpy(&n, key, sizeof(n));
-    return &shm->buckets[n % shm->header->bucket_count];
+    return &shm->shards[n & (shm->shard_count - 1)];
 }
 
-static void make_empty(shm_t *shm)
+/* ---- the clock ---- */
+
+static apr_time_t clock_read(clockid_t id)
 {
-    header_t *h = shm->header;
+    struct timespec now;
 
-    memset(shm->buckets, 0, h->bucket_count * sizeof(link_t));
-    h->free_head = h->block_count ? 1 : 0;
-    for (link_t i = 1; i <= h->block_count; i++) {
-        *next_of(shm, i) = i < h->block_count ? i + 1 : 0;
-    }
-    h->free_count = h->block_count;
-    h->oldest = h->newest = 0;
-    h->sessions = 0;
+    clock_gettime(id, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
 }
 
-/* ---- the walk -----------------------------------------------------------------------------
- */
-
-/* Blocks of one session: as many as its length needs, none out of range. 0 when not so. */
-static apr_uint32_t walk_blocks(const shm_t *shm, link_t link)
+/* It goes on when the system's clock is set forward or back. */
+static apr_time_t now_of(const shm_t *shm)
 {
-    apr_uint32_t limit = shm->header->block_count, left, count = 1;
-    const entry_t *e = entry_at(shm, link);
-
-    left = e->length > FIRST_ROOM ? e->length - FIRST_ROOM : 0;
-    for (link = e->next; link; link = *next_of(shm, link)) {
-        if (link > limit || ++count > limit || left == 0) {
-            return 0;
-        }
-        left = left > NEXT_ROOM ? left - NEXT_ROOM : 0;
-    }
-    return left ? 0 : count;
+    return shm->header->wall + clock_read(CLOCK_BOOTTIME) - shm->header->steady;
 }
 
-static const char *walk_sessions(const shm_t *shm, apr_uint32_t *blocks)
+/* One word for the time since this machine was started. */
+static void boot_id_read(char id[BOOT_ID])
 {
-    const header_t *h = shm->header;
-    apr_uint32_t sessions = 0;
-    link_t before = 0;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
-    for (link_t link = h->oldest; link; link = entry_at(shm, link)->newer) {
-        apr_uint32_t n;
-
-        if (link > h->block_count || ++sessions > h->sessions) {
-            return "the list by last use leaves the segment or is too long";
+    memset(id, 0, BOOT_ID);
+    if (fd >= 0) {
+        if (read(fd, id, BOOT_ID) != BOOT_ID) {
+            memset(id, 0, BOOT_ID);
         }
-        if (entry_at(shm, link)->older != before) {
-            return "the list by last use is not linked back";
-        }
-        n = walk_blocks(shm, link);
-        if (n == 0) {
-            return "a session's blocks do not fit its length";
-        }
-        *blocks += n;
-        before = link;
+        close(fd);
     }
-    return sessions == h->sessions && h->newest == before ? NULL
-                                                          : "the list by last use is cut";
 }
 
-static const char *walk_buckets(const shm_t *shm)
+/* A steady clock starts anew with the machine. */
+static void clock_start(header_t *header)
 {
-    const header_t *h = shm->header;
-    apr_uint32_t sessions = 0;
-
-    for (apr_uint32_t i = 0; i < h->bucket_count; i++) {
-        for (link_t link = shm->buckets[i]; link; link = entry_at(shm, link)->chain) {
-            if (link > h->block_count || ++sessions > h->sessions) {
-                return "a hash chain leaves the segment or is too long";
-            }
-            if (bucket_of(shm, entry_at(shm, link)->key) != &shm->buckets[i]) {
-                return "a session is in the wrong hash chain";
-            }
-        }
-    }
-    return sessions == h->sessions ? NULL : "a session is in no hash chain";
+    boot_id_read(header->boot_id);
+    header->wall = clock_read(CLOCK_REALTIME);
+    header->steady = clock_read(CLOCK_BOOTTIME);
 }
 
-static const char *walk(const shm_t *shm)
+/* ---- the file ---- */
+
+static int fingerprint(unsigned char out[FINGERPRINT], const unsigned char *key)
 {
-    const header_t *h = shm->header;
-    apr_uint32_t blocks = 0, unused = 0;
-    const char *fault = walk_sessions(shm, &blocks);
+    unsigned char digest[CIVIC_SHA256_LEN];
 
-    if (!fault) {
-        fault = walk_buckets(shm);
+    if (!civic_sha256(digest, key, CIVIC_SEAL_KEY_LEN)) {
+        return 0;
     }
-    for (link_t link = h->free_head; link && !fault; link = *next_of(shm, link)) {
-        if (link > h->block_count || ++unused > h->free_count) {
-            fault = "the list of free blocks leaves the segment or is too long";
-        }
-    }
-    if (!fault && (unused != h->free_count || blocks + unused != h->block_count)) {
-        fault = "blocks are lost";
-    }
-    return fault;
+    memcpy(out, digest, FINGERPRINT);
+    return 1;
 }
 
-/* ---- the lock -----------------------------------------------------------------------------
- */
-
-static int lock(const shm_t *shm)
+static int sealed_by(const header_t *header, const civic_seal_keys_t *keys)
 {
-    int rc = pthread_mutex_lock(&shm->header->lock);
+    unsigned char mark[FINGERPRINT];
 
-    if (rc == EOWNERDEAD) {
-        shm_t whole = *shm;
-
-        if (walk(shm)) {
-            make_empty(&whole);
-        }
-        pthread_mutex_consistent(&shm->header->lock);
-        return 1;
-    }
-    return rc == 0;
+    return (fingerprint(mark, keys->current)
+            && civic_equal(mark, header->fingerprint, FINGERPRINT))
+           || (keys->has_previous && fingerprint(mark, keys->previous)
+               && civic_equal(mark, header->fingerprint, FINGERPRINT));
 }
 
-static void unlock(const shm_t *shm)
+/* NULL when the file is a store of ours. */
+static const char *distrust(const civic_shm_file_t *file, const civic_seal_keys_t *keys)
 {
-    pthread_mutex_unlock(&shm->header->lock);
+    const header_t *header = file->base;
+
+    if (memcmp(header->magic, magic, sizeof(magic))) {
+        return "it is not a session store";
+    }
+    if (header->layout != LAYOUT || header->word_order != WORD_ORDER
+        || header->long_size != sizeof(long)) {
+        return "it is of another version of this module or another kind of machine";
+    }
+    if (header->size != file->size) {
+        return "it was cut short or grew";
+    }
+    return sealed_by(header, keys) ? NULL : "it was made with another seal key";
 }
 
-static int lock_make(pthread_mutex_t *mutex)
+static int seen_relock(header_t *header)
 {
     pthread_mutexattr_t attr;
     int ok;
@@ -227,361 +178,395 @@ static int lock_make(pthread_mutex_t *mutex)
     if (pthread_mutexattr_init(&attr)) {
         return 0;
     }
+    memset(&header->seen_lock, 0, sizeof(header->seen_lock));
     ok = !pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED)
          && !pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST)
-         && !pthread_mutex_init(mutex, &attr);
+         && !pthread_mutex_init(&header->seen_lock, &attr);
     pthread_mutexattr_destroy(&attr);
     return ok;
 }
 
-/* ---- sessions, all under the lock ----------------------------------------------------------
- */
-
-static link_t find(const shm_t *shm, const unsigned char *key)
+static int format(shm_t *shm)
 {
-    link_t link = *bucket_of(shm, key);
+    header_t *header = shm->header;
 
-    while (link && !civic_equal(entry_at(shm, link)->key, key, CIVIC_STORE_KEY_LEN)) {
-        link = entry_at(shm, link)->chain;
+    header->layout = LAYOUT;
+    header->word_order = WORD_ORDER;
+    header->long_size = sizeof(long);
+    header->size = shm->file->size;
+    clock_start(header);
+    if (!fingerprint(header->fingerprint, shm->env->seal_keys->current)
+        || !seen_relock(header)) {
+        return 0;
     }
-    return link;
-}
-
-static void list_take_out(shm_t *shm, entry_t *e)
-{
-    header_t *h = shm->header;
-
-    *(e->older ? &entry_at(shm, e->older)->newer : &h->oldest) = e->newer;
-    *(e->newer ? &entry_at(shm, e->newer)->older : &h->newest) = e->older;
-}
-
-static void list_append(shm_t *shm, link_t link)
-{
-    header_t *h = shm->header;
-    entry_t *e = entry_at(shm, link);
-
-    e->older = h->newest;
-    e->newer = 0;
-    *(h->newest ? &entry_at(shm, h->newest)->newer : &h->oldest) = link;
-    h->newest = link;
-}
-
-static void drop(shm_t *shm, link_t link)
-{
-    header_t *h = shm->header;
-    entry_t *e = entry_at(shm, link);
-    link_t *at = bucket_of(shm, e->key);
-    link_t last = link;
-    apr_uint32_t blocks = 1;
-
-    while (*at != link) {
-        at = &entry_at(shm, *at)->chain;
-    }
-    *at = e->chain;
-    list_take_out(shm, e);
-    h->sessions--;
-    while (*next_of(shm, last)) {
-        last = *next_of(shm, last);
-        blocks++;
-    }
-    *next_of(shm, last) = h->free_head;
-    h->free_head = link;
-    h->free_count += blocks;
-}
-
-static apr_uint32_t blocks_for(apr_size_t len)
-{
-    return len <= FIRST_ROOM
-               ? 1
-               : 1 + (apr_uint32_t)((len - FIRST_ROOM + NEXT_ROOM - 1) / NEXT_ROOM);
-}
-
-/* Whoever was idle for longest goes first, expired or not. */
-static void make_room(shm_t *shm, apr_uint32_t blocks, apr_time_t now)
-{
-    header_t *h = shm->header;
-
-    while (h->free_count < blocks && h->oldest) {
-        if (entry_at(shm, h->oldest)->times.expires > now) {
-            h->evicted++;
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        if (!civic_shard_format(&shm->shards[i])) {
+            return 0;
         }
-        drop(shm, h->oldest);
+    }
+    memcpy(header->magic, magic, sizeof(magic));
+    return 1;
+}
+
+static void say(const shm_t *shm, civic_loudness loudness, const char *line)
+{
+    shm->env->say(shm->env->say_baton, loudness, line);
+}
+
+/* A file that nobody else uses: locks may be left over, the machine may have been stopped in the
+ * middle of anything. */
+static int put_in_order(shm_t *shm)
+{
+    header_t *header = shm->header;
+    char boot_id[BOOT_ID];
+
+    boot_id_read(boot_id);
+    if (memcmp(boot_id, header->boot_id, BOOT_ID)) {
+        clock_start(header);
+    }
+    if (!seen_relock(header)) {
+        return 0;
+    }
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        const char *fault;
+
+        if (!civic_shard_relock(&shm->shards[i])) {
+            return 0;
+        }
+        fault = civic_shard_validate(&shm->shards[i]);
+        if (fault) {
+            say(shm, CIVIC_LOUD_WARN,
+                apr_psprintf(shm->env->pool,
+                             "the session store was left in disorder (%s); sessions that are "
+                             "whole stay",
+                             fault));
+            civic_shard_mend(&shm->shards[i]);
+        }
+    }
+    return 1;
+}
+
+static shm_t *open_existing(const civic_store_env_t *env, const char *path, const char **why)
+{
+    civic_shm_file_t *file = civic_shm_file_open(path, CIVIC_STORE_SHM_MIN, why, env->pool);
+    shm_t *shm;
+
+    if (!file) {
+        return NULL;
+    }
+    *why = distrust(file, env->seal_keys);
+    if (*why) {
+        civic_shm_file_close(file, env->pool);
+        return NULL;
+    }
+    shm = apr_pcalloc(env->pool, sizeof(*shm));
+    shm->env = env;
+    locate(shm, file);
+    if (file->alone && !put_in_order(shm)) {
+        *why = "its locks cannot be made anew";
+        civic_shm_file_close(file, env->pool);
+        return NULL;
+    }
+    /* A key that was rolled over: the one now in use marks the file. */
+    fingerprint(shm->header->fingerprint, env->seal_keys->current);
+    return shm;
+}
+
+/* ---- moving to a file of another size ---- */
+
+typedef struct {
+    shm_t *to;
+    apr_time_t shift; /* from the old file's clock to the new one's */
+    apr_uint64_t moved;
+} move_t;
+
+static void move_one(void *baton, const civic_stored_t *session)
+{
+    move_t *move = baton;
+    civic_stored_t copy = *session;
+
+    copy.expires += move->shift;
+    copy.last_used += move->shift;
+    if (civic_shard_put(shard_of(move->to, copy.key), &copy, now_of(move->to))
+        == CIVIC_STORE_OK) {
+        move->moved++;
     }
 }
 
-static link_t take_block(shm_t *shm)
+static void move_all(shm_t *to, shm_t *from)
 {
-    link_t link = shm->header->free_head;
+    move_t move = {to, now_of(to) - now_of(from), 0};
+    apr_pool_t *pool;
 
-    shm->header->free_head = *next_of(shm, link);
-    shm->header->free_count--;
-    return link;
+    for (apr_uint32_t i = 0; i < from->shard_count; i++) {
+        apr_pool_create(&pool, to->env->pool);
+        civic_shard_visit(&from->shards[i], NULL, move_one, &move, pool);
+        apr_pool_destroy(pool);
+    }
+    say(to, CIVIC_LOUD_WARN,
+        apr_psprintf(to->env->pool,
+                     "the session store's size changes from %" APR_SIZE_T_FMT
+                     " to %" APR_SIZE_T_FMT " bytes: %" APR_UINT64_T_FMT
+                     " sessions were moved over",
+                     from->file->size, to->file->size, move.moved));
 }
 
-static void write_record(shm_t *shm, link_t link, const civic_bytes_t *record)
+static shm_t *make_new(const civic_store_env_t *env, const char *path, apr_size_t size,
+                       shm_t *old, const char **fault)
 {
-    entry_t *e = entry_at(shm, link);
-    const unsigned char *data = record->data;
-    apr_size_t left = record->len, n = left < FIRST_ROOM ? left : FIRST_ROOM;
-    link_t *next = &e->next;
+    const char *temporary;
+    civic_shm_file_t *file = civic_shm_file_make(&temporary, path, size, fault, env->pool);
+    shm_t *shm;
 
-    e->length = (apr_uint32_t)record->len;
-    memcpy(e + 1, data, n);
-    while (left > n) {
-        data += n;
-        left -= n;
-        n = left < NEXT_ROOM ? left : NEXT_ROOM;
-        *next = take_block(shm);
-        memcpy(next_of(shm, *next) + 1, data, n);
-        next = next_of(shm, *next);
+    if (!file) {
+        return NULL;
     }
-    *next = 0;
-}
-
-static void read_record(const shm_t *shm, const entry_t *e, civic_bytes_t *record,
-                        apr_pool_t *pool)
-{
-    apr_size_t left = e->length, n = left < FIRST_ROOM ? left : FIRST_ROOM;
-    unsigned char *out = apr_palloc(pool, left + 1);
-    link_t next = e->next;
-
-    record->data = out;
-    record->len = left;
-    memcpy(out, e + 1, n);
-    while (left > n) {
-        out += n;
-        left -= n;
-        n = left < NEXT_ROOM ? left : NEXT_ROOM;
-        memcpy(out, next_of(shm, next) + 1, n);
-        next = *next_of(shm, next);
+    shm = apr_pcalloc(env->pool, sizeof(*shm));
+    shm->env = env;
+    locate(shm, file);
+    if (!format(shm)) {
+        *fault = "the locks of the session store cannot be made";
+        unlink(temporary);
+        return NULL;
     }
-    out[n] = '\0';
+    if (old) {
+        move_all(shm, old);
+    }
+    *fault = civic_shm_file_name(temporary, path, env->pool);
+    return *fault ? NULL : shm;
 }
 
 /* ---- the interface ---- */
 
-static civic_store_result shm_put(civic_store_t *store, const unsigned char *key,
-                                  const unsigned char *user, const civic_bytes_t *record,
-                                  const civic_store_times_t *times)
+static void shm_child_init(civic_store_t *store, apr_pool_t *pchild)
 {
-    shm_t *shm = store->state;
-    apr_uint32_t blocks;
-    link_t link, *bucket;
-    entry_t *e;
-
-    /* No single session may push out more than a quarter of all others. */
-    if (record->len > (apr_size_t)shm->header->block_count * BLOCK / 4) {
-        return CIVIC_STORE_TOO_LARGE;
-    }
-    blocks = blocks_for(record->len);
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
-    }
-    link = find(shm, key);
-    if (link) {
-        drop(shm, link);
-    }
-    make_room(shm, blocks, times->last_used);
-    link = take_block(shm);
-    e = entry_at(shm, link);
-    memcpy(e->key, key, sizeof(e->key));
-    memcpy(e->user, user, sizeof(e->user));
-    e->times = *times;
-    write_record(shm, link, record);
-    bucket = bucket_of(shm, key);
-    e->chain = *bucket;
-    *bucket = link;
-    list_append(shm, link);
-    shm->header->sessions++;
-    unlock(shm);
-    return CIVIC_STORE_OK;
 }
 
-static civic_store_result shm_get(civic_store_t *store, const unsigned char *key,
-                                  apr_time_t now, civic_bytes_t *record,
-                                  civic_store_times_t *times, apr_pool_t *pool)
+static apr_time_t shm_now(civic_store_t *store)
+{
+    return now_of(store->state);
+}
+
+/* Once in a while over all processes. @return 1 for the one who is to say it */
+static int is_due(apr_time_t *said, apr_time_t now, apr_interval_time_t every)
+{
+    apr_time_t last = __atomic_load_n(said, __ATOMIC_RELAXED);
+
+    return (last == 0 || now - last >= every)
+           && __atomic_compare_exchange_n(said, &last, now, 0, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
+}
+
+static void say_room(shm_t *shm, const char *what, const civic_store_stats_t *stats)
+{
+    char line[300];
+
+    apr_snprintf(line, sizeof(line),
+                 "%s: %" APR_UINT64_T_FMT " sessions take %" APR_UINT64_T_FMT
+                 " of %" APR_UINT64_T_FMT " bytes, %" APR_UINT64_T_FMT
+                 " had to go so far: raise the size in CivicSessionStore",
+                 what, stats->sessions, stats->bytes_used, stats->bytes_total, stats->evicted);
+    say(shm, CIVIC_LOUD_WARN, line);
+}
+
+static void watch_room(shm_t *shm, const civic_shard_t *shard, apr_uint64_t evicted_before,
+                       apr_time_t now)
+{
+    civic_store_stats_t own = {0}, all = {0};
+
+    civic_shard_stats(shard, &own);
+    if (own.bytes_used < own.bytes_total / 5 * 4) {
+        return;
+    }
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        civic_shard_stats(&shm->shards[i], &all);
+    }
+    if (own.evicted > evicted_before
+        && is_due(&shm->header->said_full, now, apr_time_from_sec(60))) {
+        say_room(shm, "the session store is full, who was idle for longest is logged out",
+                 &all);
+    }
+    else if (all.bytes_used >= all.bytes_total / 5 * 4
+             && is_due(&shm->header->said_nearly, now, apr_time_from_sec(3600))) {
+        say_room(shm, "the session store is four fifths full", &all);
+    }
+}
+
+static civic_store_result shm_put(civic_store_t *store, const civic_stored_t *session)
 {
     shm_t *shm = store->state;
-    civic_store_result result = CIVIC_STORE_MISSING;
-    link_t link;
+    civic_shard_t *shard = shard_of(shm, session->key);
+    civic_store_stats_t before = {0};
+    apr_time_t now = now_of(shm);
+    civic_store_result result;
 
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
-    }
-    link = find(shm, key);
-    if (link && entry_at(shm, link)->times.expires <= now) {
-        drop(shm, link);
-    }
-    else if (link) {
-        read_record(shm, entry_at(shm, link), record, pool);
-        *times = entry_at(shm, link)->times;
-        result = CIVIC_STORE_OK;
-    }
-    unlock(shm);
+    civic_shard_stats(shard, &before);
+    result = civic_shard_put(shard, session, now);
+    watch_room(shm, shard, before.evicted, now);
     return result;
+}
+
+static civic_store_result shm_get(civic_store_t *store, civic_stored_t *session,
+                                  const unsigned char *key, apr_pool_t *pool)
+{
+    return civic_shard_get(shard_of(store->state, key), session, key, shm_now(store), pool);
 }
 
 static civic_store_result shm_touch(civic_store_t *store, const unsigned char *key,
-                                    apr_time_t now)
+                                    apr_pool_t *pool)
+{
+    return civic_shard_touch(shard_of(store->state, key), key, shm_now(store));
+}
+
+static civic_store_result shm_remove(civic_store_t *store, const unsigned char *key,
+                                     const unsigned char *user, apr_pool_t *pool)
+{
+    return civic_shard_remove(shard_of(store->state, key), key);
+}
+
+/* A user's sessions may be in any shard; all are asked, even when one cannot answer. */
+static civic_store_result shm_remove_user(civic_store_t *store, const unsigned char *user,
+                                          int *count, apr_pool_t *pool)
 {
     shm_t *shm = store->state;
-    civic_store_result result = CIVIC_STORE_MISSING;
-    link_t link;
+    civic_store_result result = CIVIC_STORE_OK;
+    int removed = 0;
 
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        if (civic_shard_remove_user(&shm->shards[i], user, &removed) != CIVIC_STORE_OK) {
+            result = CIVIC_STORE_DOWN;
+        }
     }
-    link = find(shm, key);
-    if (link && entry_at(shm, link)->times.expires <= now) {
-        drop(shm, link);
-    }
-    else if (link) {
-        entry_at(shm, link)->times.last_used = now;
-        list_take_out(shm, entry_at(shm, link));
-        list_append(shm, link);
-        result = CIVIC_STORE_OK;
-    }
-    unlock(shm);
+    *count = removed;
     return result;
 }
 
-static civic_store_result shm_remove(civic_store_t *store, const unsigned char *key)
+static civic_store_result shm_visit_user(civic_store_t *store, const unsigned char *user,
+                                         civic_store_visit_fn *visit, void *baton,
+                                         apr_pool_t *pool)
 {
     shm_t *shm = store->state;
-    link_t link;
+    civic_store_result result = CIVIC_STORE_OK;
 
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
+    for (apr_uint32_t i = 0; i < shm->shard_count && result == CIVIC_STORE_OK; i++) {
+        result = civic_shard_visit(&shm->shards[i], user, visit, baton, pool);
     }
-    link = find(shm, key);
-    if (link) {
-        drop(shm, link);
-    }
-    unlock(shm);
-    return link ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+    return result;
 }
 
-static civic_store_result shm_remove_user(civic_store_t *store, const unsigned char *user)
-{
-    shm_t *shm = store->state;
-
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
-    }
-    for (link_t link = shm->header->oldest, next; link; link = next) {
-        next = entry_at(shm, link)->newer;
-        if (!memcmp(entry_at(shm, link)->user, user, CIVIC_STORE_USER_LEN)) {
-            drop(shm, link);
-        }
-    }
-    unlock(shm);
-    return CIVIC_STORE_OK;
-}
-
-/* Under the lock. The first slot of the probe whose time has passed is taken. */
+/* Under the lock. A slot whose time has passed is taken, else that of the token that ends first:
+ * Civic refuses it as well, and nobody is turned away because tokens are many. */
 static civic_store_result note_seen(shm_t *shm, const unsigned char *key, apr_time_t expires,
                                     apr_time_t now)
 {
-    apr_uint32_t n, count = shm->header->seen_count;
-    seen_t *unused = NULL;
+    seen_t *slot = NULL;
+    apr_uint32_t n;
 
     memcpy(&n, key, sizeof(n));
     for (apr_uint32_t i = 0; i < SEEN_PROBES; i++) {
-        seen_t *slot = &shm->seen[(n + i) % count];
+        seen_t *each = &shm->seen[(n + i) % shm->seen_count];
 
-        if (slot->expires <= now) {
-            unused = unused ? unused : slot;
-        }
-        else if (!memcmp(slot->key, key, sizeof(slot->key))) {
+        if (each->expires > now && !memcmp(each->key, key, sizeof(each->key))) {
             return CIVIC_STORE_MISSING;
         }
+        if (!slot || each->expires < slot->expires) {
+            slot = each;
+        }
     }
-    if (!unused) {
-        return CIVIC_STORE_EXHAUSTED;
-    }
-    memcpy(unused->key, key, sizeof(unused->key));
-    unused->expires = expires;
+    /* In this order: a process that dies in between leaves the slot unused. */
+    slot->expires = 0;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(slot->key, key, sizeof(slot->key));
+    __atomic_store_n(&slot->expires, expires, __ATOMIC_RELEASE);
     return CIVIC_STORE_OK;
 }
 
 static civic_store_result shm_once(civic_store_t *store, const unsigned char *key,
-                                   apr_time_t expires, apr_time_t now)
+                                   apr_time_t expires, apr_pool_t *pool)
 {
     shm_t *shm = store->state;
+    apr_time_t now = now_of(shm);
     civic_store_result result;
+    struct timespec end;
+    int rc;
 
-    if (!lock(shm)) {
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 2;
+    rc = pthread_mutex_timedlock(&shm->header->seen_lock, &end);
+    if (rc == EOWNERDEAD) {
+        rc = pthread_mutex_consistent(&shm->header->seen_lock);
+    }
+    if (rc) {
         return CIVIC_STORE_DOWN;
     }
-    result = note_seen(shm, key, expires, now);
-    unlock(shm);
+    result = note_seen(shm, key, expires - clock_read(CLOCK_REALTIME) + now, now);
+    pthread_mutex_unlock(&shm->header->seen_lock);
     return result;
 }
 
 static civic_store_result shm_stats(civic_store_t *store, civic_store_stats_t *stats)
 {
     shm_t *shm = store->state;
-    const header_t *h = shm->header;
 
-    if (!lock(shm)) {
-        return CIVIC_STORE_DOWN;
+    memset(stats, 0, sizeof(*stats));
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        civic_shard_stats(&shm->shards[i], stats);
     }
-    stats->sessions = h->sessions;
-    stats->bytes_total = (apr_size_t)h->block_count * BLOCK;
-    stats->bytes_used = (apr_size_t)(h->block_count - h->free_count) * BLOCK;
-    stats->evicted = h->evicted;
-    unlock(shm);
     return CIVIC_STORE_OK;
 }
 
 static const civic_store_ops_t shm_ops = {
-    "shm", shm_put, shm_get, shm_touch, shm_remove, shm_remove_user, shm_once, shm_stats,
-};
+    "shm",      shm_child_init,  shm_now,        shm_put,  shm_get,  shm_touch,
+    shm_remove, shm_remove_user, shm_visit_user, shm_once, shm_stats};
 
-/* One token seen for every 4 KiB, one bucket for every other block. */
-int civic_store_shm_format(void *segment, apr_size_t size)
+civic_store_t *civic_store_shm_open(const civic_store_env_t *env, const char *path,
+                                    apr_size_t size, const char **fault)
 {
-    header_t *h = segment;
-    shm_t shm;
+    civic_store_t *store = apr_palloc(env->pool, sizeof(*store));
+    const char *why = NULL;
+    shm_t *old = open_existing(env, path, &why), *shm = old;
 
-    h->size = size;
-    h->seen_count = (apr_uint32_t)(size / 4096 > 65536 ? 65536 : size / 4096);
-    h->bucket_count = (apr_uint32_t)(size / (2 * BLOCK)) | 1;
-    locate(&shm, segment);
-    h->block_count = (apr_uint32_t)((size - (shm.blocks - (unsigned char *)segment)) / BLOCK);
-    if (!lock_make(&h->lock)) {
-        return 0;
+    if (why) {
+        env->say(env->say_baton, CIVIC_LOUD_WARN,
+                 apr_psprintf(env->pool,
+                              "the session store %s is not used: %s; it starts empty", path,
+                              why));
     }
-    make_empty(&shm);
-    h->layout = LAYOUT;
-    h->magic = MAGIC;
-    return 1;
-}
-
-civic_store_t *civic_store_shm_open(void *segment, apr_size_t size, apr_pool_t *pool)
-{
-    const header_t *h = segment;
-    civic_store_t *store;
-
-    if (h->magic != MAGIC || h->layout != LAYOUT || h->size != size) {
+    if (!old || old->file->size != size) {
+        shm = make_new(env, path, size, old, fault);
+        if (old) {
+            civic_shm_file_close(old->file, env->pool);
+        }
+    }
+    if (!shm) {
         return NULL;
     }
-    store = apr_palloc(pool, sizeof(*store));
+    civic_shm_file_share(shm->file);
     store->ops = &shm_ops;
-    store->state = apr_palloc(pool, sizeof(shm_t));
-    locate(store->state, segment);
+    store->state = shm;
     return store;
+}
+
+apr_uint64_t civic_store_shm_room(civic_store_t *store, apr_size_t record_len)
+{
+    shm_t *shm = store->state;
+
+    return (apr_uint64_t)shm->shard_count * shm->shards[0].block_count
+           / civic_shard_blocks(record_len);
+}
+
+struct civic_shard *civic_store_shm_shard(civic_store_t *store, const unsigned char *key)
+{
+    return shard_of(store->state, key);
 }
 
 const char *civic_store_shm_validate(civic_store_t *store)
 {
     shm_t *shm = store->state;
-    const char *fault;
+    const char *fault = NULL;
 
-    if (!lock(shm)) {
-        return "the lock cannot be had";
+    for (apr_uint32_t i = 0; i < shm->shard_count && !fault; i++) {
+        fault = civic_shard_validate(&shm->shards[i]);
     }
-    fault = walk(shm);
-    unlock(shm);
     return fault;
 }

@@ -54,3 +54,34 @@ const char *civic_template_render(const char *page, const apr_table_t *values,
         }
     }
 }
+
+static void render_rows(apr_array_header_t *parts, const char *row,
+                        const apr_array_header_t *rows, apr_pool_t *pool)
+{
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        push(parts,
+             civic_template_render(row, APR_ARRAY_IDX(rows, i, const apr_table_t *), pool));
+    }
+}
+
+const char *civic_template_render_lists(const char *page, const apr_table_t *values,
+                                        apr_hash_t *lists, apr_pool_t *pool)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 64, sizeof(const char *));
+
+    for (;;) {
+        const char *open = strstr(page, "{{*");
+        const char *row = open ? strstr(open, "}}") : NULL;
+        const char *end = row ? strstr(row, "{{*}}") : NULL;
+
+        if (!end) {
+            push(parts, civic_template_render(page, values, pool));
+            return apr_array_pstrcat(pool, parts, 0);
+        }
+        push(parts,
+             civic_template_render(apr_pstrmemdup(pool, page, open - page), values, pool));
+        render_rows(parts, apr_pstrmemdup(pool, row + 2, end - row - 2),
+                    apr_hash_get(lists, open + 3, row - open - 3), pool);
+        page = end + 5;
+    }
+}

@@ -126,3 +126,21 @@ const char *civic_url_origin(const char *url, apr_pool_t *pool)
     curl_url_cleanup(parsed);
     return apr_pstrcat(pool, scheme, "://", host, port ? ":" : NULL, port, NULL);
 }
+
+int civic_url_is_proxy(const char *url, apr_pool_t *pool)
+{
+    CURLU *parsed = url_parse(url);
+    const char *scheme, *path;
+    int fits;
+
+    if (!parsed) {
+        return 0;
+    }
+    scheme = url_part(parsed, CURLUPART_SCHEME, 0, pool);
+    path = url_part(parsed, CURLUPART_PATH, 0, pool);
+    fits = scheme && (!strcmp(scheme, "http") || !strcmp(scheme, "https"))
+           && (!path || !strcmp(path, "/")) && !url_part(parsed, CURLUPART_QUERY, 0, pool)
+           && !url_part(parsed, CURLUPART_FRAGMENT, 0, pool);
+    curl_url_cleanup(parsed);
+    return fits;
+}

@@ -1,0 +1,585 @@
+/* shm_shard.c - see shm_shard.h; what puts a shard in order again is in shm_mend.c. */
+#include "shm_shard.h"
+
+#include "shm_layout.h"
+
+enum { BLOCKS_A_SESSION = 3, READ_TRIES = 64, SWEEP_EVERY_SEC = 1 };
+
+static apr_size_t round_up(apr_size_t n)
+{
+    return (n + 127) & ~(apr_size_t)127;
+}
+
+static apr_size_t layout_size(apr_uint32_t buckets, apr_uint32_t blocks)
+{
+    return round_up(sizeof(struct civic_shard_head)) + 2 * round_up(buckets * sizeof(link_t))
+           + round_up(blocks) + (apr_size_t)blocks * BLOCK;
+}
+
+void civic_shard_locate(civic_shard_t *shard, void *base, apr_size_t size)
+{
+    /* A block costs its bytes, its kind and its part of two buckets; then down to what fits. */
+    apr_uint32_t blocks = (apr_uint32_t)(size / (BLOCK + 1)), buckets;
+
+    for (;; blocks -= blocks / 1024 + 1) {
+        buckets = blocks / BLOCKS_A_SESSION + 1;
+        if (layout_size(buckets, blocks) <= size) {
+            break;
+        }
+    }
+    shard->head = base;
+    shard->buckets = (link_t *)((char *)base + round_up(sizeof(struct civic_shard_head)));
+    shard->users = (link_t *)((char *)shard->buckets + round_up(buckets * sizeof(link_t)));
+    shard->kinds = (unsigned char *)shard->users + round_up(buckets * sizeof(link_t));
+    shard->blocks = shard->kinds + round_up(blocks);
+    shard->bucket_count = buckets;
+    shard->block_count = blocks;
+    shard->damaged = 0;
+}
+
+int civic_shard_format(civic_shard_t *shard)
+{
+    if (!civic_shard_relock(shard)) {
+        return 0;
+    }
+    civic_shard_rebuild(shard);
+    shard->head->mended = 0;
+    return 1;
+}
+
+apr_uint32_t civic_shard_blocks(apr_size_t record_len)
+{
+    return record_len <= FIRST_ROOM
+               ? 1
+               : 1
+                     + (apr_uint32_t)((record_len - FIRST_ROOM + FURTHER_ROOM - 1)
+                                      / FURTHER_ROOM);
+}
+
+/* ---- reading ---- */
+
+int civic_shard_copy(const civic_shard_t *shard, link_t first, const entry_t *entry,
+                     unsigned char *record)
+{
+    apr_size_t left = entry->length, n = left < FIRST_ROOM ? left : FIRST_ROOM;
+    link_t next = entry->next;
+
+    words_read(record, entry_at(shard, first) + 1, n);
+    while (left > n) {
+        if (next == 0 || next > shard->block_count) {
+            return 0;
+        }
+        record += n;
+        left -= n;
+        n = left < FURTHER_ROOM ? left : FURTHER_ROOM;
+        words_read(record, (char *)block_at(shard, next) + 8, n);
+        next = link_get(block_at(shard, next));
+    }
+    return 1;
+}
+
+static int key_fits(const entry_t *entry, const unsigned char *key)
+{
+    unsigned char held[CIVIC_STORE_KEY_LEN];
+
+    words_read(held, entry->key, sizeof(held));
+    return civic_equal(held, key, sizeof(held));
+}
+
+typedef enum { FOUND, NONE, SENSELESS } found_t;
+
+/* Bounded whatever others write meanwhile: only `sequence` tells whether the result counts. */
+static found_t find(const civic_shard_t *shard, const unsigned char *key, link_t *found)
+{
+    apr_uint32_t steps = 0;
+    link_t link = __atomic_load_n(bucket_of(shard, key), __ATOMIC_ACQUIRE);
+
+    while (link) {
+        if (link > shard->block_count || ++steps > shard->block_count) {
+            return SENSELESS;
+        }
+        if (key_fits(entry_at(shard, link), key)) {
+            *found = link;
+            return FOUND;
+        }
+        link = __atomic_load_n(&entry_at(shard, link)->chain, __ATOMIC_ACQUIRE);
+    }
+    return NONE;
+}
+
+/* A copy of a session, in the pool; `room` is how much of `record` was allocated before. */
+static found_t copy(const civic_shard_t *shard, const unsigned char *key, entry_t *entry,
+                    unsigned char **record, apr_size_t *room, apr_pool_t *pool)
+{
+    link_t link;
+    found_t found = find(shard, key, &link);
+
+    if (found != FOUND) {
+        return found;
+    }
+    words_read(entry, entry_at(shard, link), sizeof(*entry));
+    if (entry->length > (apr_size_t)shard->block_count * BLOCK) {
+        return SENSELESS;
+    }
+    if (entry->length >= *room) {
+        *room = entry->length + 1u;
+        *record = apr_palloc(pool, *room);
+    }
+    return civic_shard_copy(shard, link, entry, *record) ? FOUND : SENSELESS;
+}
+
+static void give(civic_stored_t *session, const entry_t *entry, unsigned char *record)
+{
+    memcpy(session->key, entry->key, sizeof(session->key));
+    memcpy(session->user, entry->user, sizeof(session->user));
+    session->expires = entry->expires;
+    session->last_used = entry->last_used;
+    record[entry->length] = '\0';
+    session->record.data = record;
+    session->record.len = entry->length;
+}
+
+civic_store_result civic_shard_get_locked(civic_shard_t *shard, civic_stored_t *session,
+                                          const unsigned char *key, apr_time_t now,
+                                          apr_pool_t *pool)
+{
+    unsigned char *record = NULL;
+    apr_size_t room = 0;
+    entry_t entry;
+    found_t found;
+
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    found = copy(shard, key, &entry, &record, &room, pool);
+    if (found == FOUND && checksum_of(&entry, record) != entry.checksum) {
+        found = SENSELESS;
+    }
+    shard->damaged = shard->damaged || found == SENSELESS;
+    civic_shard_unlock(shard);
+    if (found != FOUND || entry.expires <= now) {
+        return CIVIC_STORE_MISSING;
+    }
+    give(session, &entry, record);
+    return CIVIC_STORE_OK;
+}
+
+civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session,
+                                   const unsigned char *key, apr_time_t now, apr_pool_t *pool)
+{
+    unsigned char *record = NULL;
+    apr_size_t room = 0;
+    entry_t entry;
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        apr_uint32_t before = __atomic_load_n(&shard->head->sequence, __ATOMIC_ACQUIRE);
+        found_t found;
+
+        if (before & 1) {
+            continue;
+        }
+        found = copy(shard, key, &entry, &record, &room, pool);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&shard->head->sequence, __ATOMIC_RELAXED) != before) {
+            continue;
+        }
+        if (found == NONE || (found == FOUND && entry.expires <= now)) {
+            return CIVIC_STORE_MISSING;
+        }
+        if (found == FOUND && checksum_of(&entry, record) == entry.checksum) {
+            give(session, &entry, record);
+            return CIVIC_STORE_OK;
+        }
+        break; /* nobody disturbed us: it is damaged */
+    }
+    return civic_shard_get_locked(shard, session, key, now, pool);
+}
+
+/* ---- links, all under the lock; what makes no sense marks the shard as damaged ---- */
+
+static entry_t *session_at(civic_shard_t *shard, link_t link)
+{
+    if (link == 0 || link > shard->block_count || shard->kinds[link - 1] != KIND_FIRST) {
+        shard->damaged = 1;
+        return NULL;
+    }
+    return entry_at(shard, link);
+}
+
+void civic_shard_hook(civic_shard_t *shard, link_t link)
+{
+    struct civic_shard_head *head = shard->head;
+    entry_t *entry = entry_at(shard, link);
+    link_t *bucket = bucket_of(shard, entry->key);
+    link_t *user = user_bucket_of(shard, entry->user);
+
+    entry->older = head->newest;
+    entry->newer = 0;
+    *(head->newest ? &entry_at(shard, head->newest)->newer : &head->oldest) = link;
+    head->newest = link;
+    entry->user_chain = *user;
+    *user = link;
+    if (head->sessions++ == 0 || entry->expires < head->first_expiry) {
+        head->first_expiry = entry->expires;
+    }
+    link_set(&entry->chain, *bucket);
+    /* From here on readers find it. */
+    __atomic_store_n(bucket, link, __ATOMIC_RELEASE);
+}
+
+/* Take `link` out of a chain that starts at `at`. */
+static void chain_take_out(civic_shard_t *shard, link_t *at, link_t link,
+                           apr_size_t link_offset, link_t after)
+{
+    apr_uint32_t steps = 0;
+
+    while (*at != link) {
+        if (!session_at(shard, *at) || ++steps > shard->block_count) {
+            shard->damaged = 1;
+            return;
+        }
+        at = (link_t *)((char *)block_at(shard, *at) + link_offset);
+    }
+    link_set(at, after);
+}
+
+static void list_take_out(civic_shard_t *shard, const entry_t *entry)
+{
+    struct civic_shard_head *head = shard->head;
+    entry_t *older = entry->older ? session_at(shard, entry->older) : NULL;
+    entry_t *newer = entry->newer ? session_at(shard, entry->newer) : NULL;
+
+    if (!shard->damaged) {
+        *(older ? &older->newer : &head->oldest) = entry->newer;
+        *(newer ? &newer->older : &head->newest) = entry->older;
+    }
+}
+
+static void list_append(civic_shard_t *shard, entry_t *entry, link_t link)
+{
+    struct civic_shard_head *head = shard->head;
+    entry_t *newest = head->newest ? session_at(shard, head->newest) : NULL;
+
+    entry->older = head->newest;
+    entry->newer = 0;
+    *(newest ? &newest->newer : &head->oldest) = link;
+    head->newest = link;
+}
+
+/* All blocks of a session that no reader can find any more. */
+static void blocks_free(civic_shard_t *shard, link_t link)
+{
+    struct civic_shard_head *head = shard->head;
+
+    while (link) {
+        link_t next;
+
+        if (link > shard->block_count || shard->kinds[link - 1] == KIND_UNUSED) {
+            shard->damaged = 1;
+            return;
+        }
+        next = link_get(block_at(shard, link));
+        shard->kinds[link - 1] = KIND_UNUSED;
+        link_set(block_at(shard, link), head->unused);
+        head->unused = link;
+        head->unused_count++;
+        link = next;
+    }
+}
+
+static void drop(civic_shard_t *shard, link_t link)
+{
+    struct civic_shard_head *head = shard->head;
+    entry_t *entry = session_at(shard, link);
+
+    if (!entry) {
+        return;
+    }
+    __atomic_store_n(&head->sequence, head->sequence + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    chain_take_out(shard, bucket_of(shard, entry->key), link, offsetof(entry_t, chain),
+                   entry->chain);
+    __atomic_store_n(&head->sequence, head->sequence + 1, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* before anybody fills its blocks anew */
+    chain_take_out(shard, user_bucket_of(shard, entry->user), link,
+                   offsetof(entry_t, user_chain), entry->user_chain);
+    list_take_out(shard, entry);
+    if (!shard->damaged) {
+        head->sessions--;
+        blocks_free(shard, link);
+    }
+}
+
+/* ---- room ---- */
+
+/* Expired sessions go; the earliest end of the others is noted. */
+static void sweep(civic_shard_t *shard, apr_time_t now)
+{
+    struct civic_shard_head *head = shard->head;
+    apr_time_t first = 0;
+    link_t next;
+
+    for (link_t link = head->oldest; link && !shard->damaged; link = next) {
+        const entry_t *entry = session_at(shard, link);
+
+        if (!entry) {
+            return;
+        }
+        next = entry->newer;
+        if (entry->expires <= now) {
+            drop(shard, link);
+        }
+        else if (!first || entry->expires < first) {
+            first = entry->expires;
+        }
+    }
+    head->first_expiry = first;
+    head->swept = now;
+}
+
+/* Expired ones go first, then whoever was idle for longest. */
+static void make_room(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
+{
+    struct civic_shard_head *head = shard->head;
+
+    if (head->unused_count < blocks && head->sessions && head->first_expiry <= now
+        && (now < head->swept || now - head->swept >= apr_time_from_sec(SWEEP_EVERY_SEC))) {
+        sweep(shard, now);
+    }
+    while (head->unused_count < blocks && head->oldest && !shard->damaged) {
+        const entry_t *entry = session_at(shard, head->oldest);
+
+        if (entry && entry->expires > now) {
+            head->evicted++;
+        }
+        drop(shard, head->oldest);
+    }
+}
+
+/* 0 when there is none, or the list makes no sense. */
+static link_t block_take(civic_shard_t *shard, unsigned char kind)
+{
+    struct civic_shard_head *head = shard->head;
+    link_t link = head->unused;
+
+    if (link == 0 || link > shard->block_count || shard->kinds[link - 1] != KIND_UNUSED) {
+        shard->damaged = shard->damaged || link != 0;
+        return 0;
+    }
+    head->unused = link_get(block_at(shard, link));
+    head->unused_count--;
+    shard->kinds[link - 1] = kind;
+    return link;
+}
+
+/* Write a session into unused blocks. @return its link, 0 when they do not suffice */
+static link_t fill(civic_shard_t *shard, const civic_stored_t *session)
+{
+    const unsigned char *data = session->record.data;
+    apr_size_t left = session->record.len, n = left < FIRST_ROOM ? left : FIRST_ROOM;
+    link_t first = block_take(shard, KIND_FIRST), link, next;
+    entry_t entry = {.length = (apr_uint32_t)left,
+                     .expires = session->expires,
+                     .last_used = session->last_used};
+
+    if (!first) {
+        return 0;
+    }
+    memcpy(entry.key, session->key, sizeof(entry.key));
+    memcpy(entry.user, session->user, sizeof(entry.user));
+    entry.checksum = checksum_of(&entry, data);
+    words_write(entry_at(shard, first), &entry, sizeof(entry));
+    words_write(entry_at(shard, first) + 1, data, n);
+    for (link = first; left > n; link = next) {
+        next = block_take(shard, KIND_FURTHER);
+        if (!next) {
+            blocks_free(shard, first);
+            return 0;
+        }
+        link_set(block_at(shard, next), 0);
+        link_set(block_at(shard, link), next);
+        data += n;
+        left -= n;
+        n = left < FURTHER_ROOM ? left : FURTHER_ROOM;
+        words_write((char *)block_at(shard, next) + 8, data, n);
+    }
+    return first;
+}
+
+/* ---- the calls ---- */
+
+static int put(civic_shard_t *shard, const civic_stored_t *session, apr_time_t now)
+{
+    link_t link;
+    found_t found = find(shard, session->key, &link);
+
+    if (found == FOUND) {
+        drop(shard, link);
+    }
+    shard->damaged = shard->damaged || found == SENSELESS;
+    make_room(shard, civic_shard_blocks(session->record.len), now);
+    link = shard->damaged ? 0 : fill(shard, session);
+    if (link) {
+        civic_shard_hook(shard, link);
+    }
+    return link != 0;
+}
+
+civic_store_result civic_shard_put(civic_shard_t *shard, const civic_stored_t *session,
+                                   apr_time_t now)
+{
+    int done;
+
+    /* No single session may push out more than a quarter of all others. */
+    if (session->record.len > (apr_size_t)shard->block_count * BLOCK / 4) {
+        return CIVIC_STORE_TOO_LARGE;
+    }
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    done = put(shard, session, now);
+    if (!done && shard->damaged) {
+        civic_shard_rebuild(shard);
+        done = put(shard, session, now);
+    }
+    civic_shard_unlock(shard);
+    return done ? CIVIC_STORE_OK : CIVIC_STORE_EXHAUSTED;
+}
+
+civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *key,
+                                     apr_time_t now)
+{
+    found_t found;
+    link_t link;
+
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    found = find(shard, key, &link);
+    if (found == FOUND && entry_at(shard, link)->expires <= now) {
+        found = NONE;
+    }
+    if (found == FOUND) {
+        entry_t *entry = entry_at(shard, link);
+
+        __atomic_store_n(&entry->last_used, now, __ATOMIC_RELAXED);
+        list_take_out(shard, entry);
+        if (!shard->damaged) {
+            list_append(shard, entry, link);
+        }
+    }
+    shard->damaged = shard->damaged || found == SENSELESS;
+    civic_shard_unlock(shard);
+    return found == FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+}
+
+civic_store_result civic_shard_remove(civic_shard_t *shard, const unsigned char *key)
+{
+    found_t found;
+    link_t link;
+
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    found = find(shard, key, &link);
+    if (found == FOUND) {
+        drop(shard, link);
+    }
+    shard->damaged = shard->damaged || found == SENSELESS;
+    civic_shard_unlock(shard);
+    return found == FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+}
+
+/* The next session of a user from here on along the chain; 0 for none. */
+static link_t next_of_user(civic_shard_t *shard, link_t link, const unsigned char *user)
+{
+    apr_uint32_t steps = 0;
+
+    while (link) {
+        const entry_t *entry = session_at(shard, link);
+
+        if (!entry || ++steps > shard->block_count) {
+            shard->damaged = 1;
+            return 0;
+        }
+        if (!memcmp(entry->user, user, CIVIC_STORE_USER_LEN)) {
+            return link;
+        }
+        link = entry->user_chain;
+    }
+    return 0;
+}
+
+civic_store_result civic_shard_remove_user(civic_shard_t *shard, const unsigned char *user,
+                                           int *count)
+{
+    link_t link, after;
+
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    for (link = next_of_user(shard, *user_bucket_of(shard, user), user); link;
+         link = next_of_user(shard, after, user)) {
+        after = entry_at(shard, link)->user_chain;
+        drop(shard, link);
+        (*count)++;
+        if (shard->damaged) {
+            civic_shard_rebuild(shard);
+            after = *user_bucket_of(shard, user);
+        }
+    }
+    civic_shard_unlock(shard);
+    return CIVIC_STORE_OK;
+}
+
+static void show(const civic_shard_t *shard, link_t link, civic_store_visit_fn *visit,
+                 void *baton, apr_pool_t *pool)
+{
+    entry_t entry = *entry_at(shard, link);
+    civic_stored_t session;
+    unsigned char *record;
+
+    if (entry.length > (apr_size_t)shard->block_count * BLOCK) {
+        return;
+    }
+    record = apr_palloc(pool, entry.length + 1u);
+    if (civic_shard_copy(shard, link, &entry, record)
+        && checksum_of(&entry, record) == entry.checksum) {
+        give(&session, &entry, record);
+        visit(baton, &session);
+    }
+}
+
+civic_store_result civic_shard_visit(civic_shard_t *shard, const unsigned char *user,
+                                     civic_store_visit_fn *visit, void *baton,
+                                     apr_pool_t *pool)
+{
+    apr_uint32_t steps = 0;
+    link_t link;
+
+    if (!civic_shard_lock(shard)) {
+        return CIVIC_STORE_DOWN;
+    }
+    link =
+        user ? next_of_user(shard, *user_bucket_of(shard, user), user) : shard->head->oldest;
+    while (link && session_at(shard, link) && ++steps <= shard->block_count) {
+        show(shard, link, visit, baton, pool);
+        link = user ? next_of_user(shard, entry_at(shard, link)->user_chain, user)
+                    : entry_at(shard, link)->newer;
+    }
+    civic_shard_unlock(shard);
+    return CIVIC_STORE_OK;
+}
+
+void civic_shard_stats(const civic_shard_t *shard, civic_store_stats_t *stats)
+{
+    const struct civic_shard_head *head = shard->head;
+    apr_uint64_t total = (apr_uint64_t)shard->block_count * BLOCK;
+
+    stats->sessions += __atomic_load_n(&head->sessions, __ATOMIC_RELAXED);
+    stats->bytes_total += total;
+    stats->bytes_used +=
+        total - (apr_uint64_t)__atomic_load_n(&head->unused_count, __ATOMIC_RELAXED) * BLOCK;
+    stats->evicted += __atomic_load_n(&head->evicted, __ATOMIC_RELAXED);
+    stats->mended += __atomic_load_n(&head->mended, __ATOMIC_RELAXED);
+}
