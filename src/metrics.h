@@ -18,9 +18,11 @@ typedef struct {
     civic_store_stats_t stats;
 } civic_metrics_t;
 
-/** @param now wall clock */
+/** Asks the store, which may take its time when that is another machine.
+ * @param now wall clock */
 void civic_metrics_gather(civic_metrics_t *metrics, const civic_counters_t *counters,
-                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now);
+                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now,
+                          apr_pool_t *pool);
 
 /** How many exchanges there were. */
 apr_uint64_t civic_metrics_exchanges(const civic_metrics_t *metrics);

@@ -16,7 +16,8 @@ typedef struct {
     const char *application, *user_id;
     const char *notice;                 /* a sentence for the operator */
     const apr_array_header_t *sessions; /* of civic_session_t; NULL: not listed */
-    int ended;
+    int ended;                          /* -1: the store does not know how many */
+    int may_end_all;                    /* the store cannot list, but end them */
 } civic_status_person_t;
 
 /** handler, for civic-status. */

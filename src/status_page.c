@@ -83,9 +83,9 @@ static void add_store(apr_array_header_t *rows, const civic_metrics_t *metrics)
         return;
     }
     number_add(rows, "Session store", metrics->store);
-    if (stats->sessions != CIVIC_STORE_UNKNOWN) {
-        number_add(rows, "Sessions in it", number_text(stats->sessions, pool));
-    }
+    number_add(rows, "Sessions in it",
+               stats->sessions == CIVIC_STORE_UNKNOWN ? "it does not count them"
+                                                      : number_text(stats->sessions, pool));
     if (stats->bytes_total) {
         number_add(rows, "Room taken",
                    apr_psprintf(pool, "%s of %s (%d %%)", bytes_text(stats->bytes_used, pool),
@@ -194,6 +194,9 @@ static void set_person(request_rec *r, apr_table_t *values, apr_hash_t *lists,
     set_when(values, "application", person->application);
     set_when(values, "user-id", person->user_id);
     set_when(values, "notice", person->notice);
+    if (person->may_end_all) {
+        apr_table_setn(values, "unlisted", "");
+    }
     if (person->sessions) {
         apr_table_setn(values, person->sessions->nelts ? "listed" : "none", "");
         apr_hash_set(lists, "sessions", APR_HASH_KEY_STRING, sessions(r, person->sessions));

@@ -105,21 +105,28 @@ static int judge(action_t *action)
         return fault(action, HTTP_BAD_REQUEST, "The userId is missing.");
     }
     if (!civic_session_can_list(action->store)) {
-        return fault(action, HTTP_NOT_IMPLEMENTED,
-                     "This kind of session store cannot tell whose its sessions are: they end "
-                     "by themselves, or when their owners log out.");
+        action->person.may_end_all = 1;
+        if (!action->end || strcmp(action->end, "all")) {
+            return fault(action, HTTP_NOT_IMPLEMENTED,
+                         "This kind of session store cannot list a person's sessions. It can "
+                         "end all of them.");
+        }
     }
     return 1;
 }
 
-/* What can still be used somewhere. */
+/* What can still be used somewhere, where the store can tell. */
 static civic_reason list(action_t *action)
 {
     request_rec *r = action->r;
-    apr_array_header_t *all, *alive;
-    civic_reason reason = civic_session_list(&all, action->user, action->store, r->pool);
     apr_time_t now = civic_session_now(action->store);
+    apr_array_header_t *all, *alive;
+    civic_reason reason;
 
+    if (!civic_session_can_list(action->store)) {
+        return CIVIC_OK;
+    }
+    reason = civic_session_list(&all, action->user, action->store, r->pool);
     if (reason != CIVIC_OK) {
         return reason;
     }
@@ -157,14 +164,37 @@ static civic_reason end(action_t *action)
     return CIVIC_OK;
 }
 
+/* The page, the counter, the log. */
+static void tell(action_t *action)
+{
+    civic_status_person_t *person = &action->person;
+    const char *reference = civic_request_reference(action->r);
+    apr_pool_t *pool = action->r->pool;
+
+    if (action->end) {
+        person->notice = person->ended < 0 ? "All sessions of this person are ended."
+                         : person->ended > 0
+                             ? apr_psprintf(pool, "Ended: %d.", person->ended)
+                             : "There was nothing to end: it had ended before.";
+    }
+    civic_counters_add(action->conf->runtime->counters, CIVIC_COUNT_ENDED,
+                       (apr_uint64_t)(person->ended < 0 ? 1 : person->ended));
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, action->r,
+                  CIVIC_LOG_PREFIX "operator: sessions of person %s at application %s: "
+                                   "%s ended, %d left ref=%s",
+                  civic_hex_encode(action->user, DIGEST_BYTES, pool), person->application,
+                  person->ended < 0 ? "all" : apr_itoa(pool, person->ended),
+                  person->sessions ? person->sessions->nelts : 0, reference);
+}
+
 static civic_refusal_t act(action_t *action)
 {
-    request_rec *r = action->r;
     civic_status_person_t *person = &action->person;
+    apr_pool_t *pool = action->r->pool;
     civic_reason reason;
 
     if (!civic_session_user(action->user, action->conf->realm, person->application,
-                            person->user_id, r->pool)) {
+                            person->user_id, pool)) {
         return refuse(CIVIC_INTERNAL, "OpenSSL failed");
     }
     reason = list(action);
@@ -175,16 +205,7 @@ static civic_refusal_t act(action_t *action)
     if (reason != CIVIC_OK) {
         return refuse(reason, NULL);
     }
-    person->notice = !action->end    ? NULL
-                     : person->ended ? apr_psprintf(r->pool, "Ended: %d.", person->ended)
-                                     : "There was nothing to end: it had ended before.";
-    civic_counters_add(action->conf->runtime->counters, CIVIC_COUNT_ENDED,
-                       (apr_uint64_t)person->ended);
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  CIVIC_LOG_PREFIX "operator: sessions of person %s at application %s: "
-                                   "%d ended, %d left ref=%s",
-                  civic_hex_encode(action->user, DIGEST_BYTES, r->pool), person->application,
-                  person->ended, person->sessions->nelts, civic_request_reference(r));
+    tell(action);
     return accepted;
 }
 
@@ -213,8 +234,9 @@ static int answer_json(const action_t *action)
     civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
     json_t *sessions = person->sessions ? json_array() : json_null();
     const json_t *body =
-        civic_json_own(json_pack("{s:o, s:i, s:s?}", "sessions", sessions, "ended",
-                                 person->ended, "notice", person->notice),
+        civic_json_own(json_pack("{s:o, s:o, s:s?}", "sessions", sessions, "ended",
+                                 person->ended < 0 ? json_null() : json_integer(person->ended),
+                                 "notice", person->notice),
                        r->pool);
 
     for (int i = 0; person->sessions && i < person->sessions->nelts; i++) {

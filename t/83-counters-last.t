@@ -57,6 +57,7 @@ sub mappings {
     return scalar grep {m{/dev/zero|/SYSV}} <$in>;
 }
 
+$SIG{PIPE} = 'IGNORE';
 my $client = client()->logged_in('/members/');
 $client->get('/members/file.txt') for 1 .. 5;
 my $before = scrape();
@@ -163,4 +164,4 @@ is_deeply(Civic::Metrics::moved($before, scrape()), { 'refusals_total{reason="ex
 waitpid $waiting, 0;
 is($?, 0, 'the first one succeeds');
 
-unlike($server->error_log, qr/exit signal (?!Killed)|AH00052.*(?:Segmentation|Abort)/, 'no process crashed');
+unlike($server->error_log, qr/exit signal/, 'no process crashed');
