@@ -153,7 +153,6 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     }
     if (*cause) {
         browser->completed = 0;
-        browser->logins = 0;
     }
     return civic_cookie_set_browser(r, browser);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define ASK_EVERY (APR_USEC_PER_SEC / 2)
+#define HANGS     apr_time_from_sec(3)
 #define SAY_EVERY apr_time_from_sec(10)
 
 enum { LINE_LEN = 400, WHY_MAX = 200 };
@@ -16,10 +17,10 @@ struct civic_outage {
     const char *name;
     pthread_mutex_t lock; /* of all below */
     int down;
-    int asking;       /* while down: a call is out there */
-    apr_time_t since; /* down; all times are of the steady clock */
-    apr_time_t asked; /* in vain */
-    apr_time_t said;  /* the last line about it */
+    int out;           /* calls that are out there */
+    apr_time_t since;  /* down; all times are of the steady clock */
+    apr_time_t answer; /* the last one, good or bad; or the first call that is out */
+    apr_time_t said;   /* the last line about it */
     char why[WHY_MAX];
     apr_time_t noted[CIVIC_OUTAGE_NOTES];
 };
@@ -53,14 +54,51 @@ civic_outage_t *civic_outage_create(const civic_store_env_t *env, const char *na
     return outage;
 }
 
+/* Under the lock. Another cause is news as well, but two in turn would fill the log. */
+static int is_news(const civic_outage_t *outage, const char *why, apr_time_t now)
+{
+    return !outage->down
+           || (strncmp(outage->why, why, WHY_MAX - 1) && now - outage->said >= SAY_EVERY);
+}
+
+/* Under the lock, which it gives up: then the log is written. */
+static void set_down(civic_outage_t *outage, const char *why, apr_time_t now)
+{
+    int news = is_news(outage, why, now), still = outage->down;
+    char line[LINE_LEN];
+
+    if (!still) {
+        outage->since = now;
+    }
+    if (news) {
+        outage->said = now;
+        apr_cpystrn(outage->why, why, WHY_MAX);
+    }
+    outage->down = 1;
+    pthread_mutex_unlock(&outage->lock);
+    if (news) {
+        apr_snprintf(line, sizeof(line),
+                     "session store %s: it is %sdown: %s; until it is back, requests with a "
+                     "session are answered 503",
+                     outage->name, still ? "still " : "", why);
+        outage->env->say(outage->env->say_baton, CIVIC_LOUD_ERROR, line);
+    }
+}
+
 int civic_outage_may_ask(civic_outage_t *outage)
 {
-    int may = 1;
+    apr_time_t now = steady();
+    int may;
 
     pthread_mutex_lock(&outage->lock);
-    if (outage->down) {
-        may = !outage->asking && steady() - outage->asked >= ASK_EVERY;
-        outage->asking = outage->asking || may;
+    if (!outage->down && outage->out && now - outage->answer >= HANGS) {
+        set_down(outage, "it hangs", now);
+        return 0;
+    }
+    may = !outage->down || (!outage->out && now - outage->answer >= ASK_EVERY);
+    if (may) {
+        outage->answer = outage->out ? outage->answer : now;
+        outage->out++;
     }
     pthread_mutex_unlock(&outage->lock);
     return may;
@@ -69,13 +107,15 @@ int civic_outage_may_ask(civic_outage_t *outage)
 void civic_outage_up(civic_outage_t *outage)
 {
     char line[LINE_LEN];
-    apr_time_t lasted = -1;
+    apr_time_t now = steady(), lasted = -1;
 
     pthread_mutex_lock(&outage->lock);
     if (outage->down) {
-        lasted = steady() - outage->since;
+        lasted = now - outage->since;
     }
-    outage->down = outage->asking = 0;
+    outage->out--;
+    outage->answer = now;
+    outage->down = 0;
     pthread_mutex_unlock(&outage->lock);
     if (lasted >= 0) {
         apr_snprintf(line, sizeof(line),
@@ -85,40 +125,14 @@ void civic_outage_up(civic_outage_t *outage)
     }
 }
 
-/* Under the lock. Another cause is news as well, but two in turn would fill the log. */
-static int is_news(const civic_outage_t *outage, const char *why)
-{
-    return !outage->down
-           || (strncmp(outage->why, why, WHY_MAX - 1)
-               && outage->asked - outage->said >= SAY_EVERY);
-}
-
 void civic_outage_down(civic_outage_t *outage, const char *why)
 {
-    char line[LINE_LEN];
-    int news, still;
+    apr_time_t now = steady();
 
     pthread_mutex_lock(&outage->lock);
-    outage->asked = steady();
-    news = is_news(outage, why);
-    still = outage->down;
-    if (!still) {
-        outage->since = outage->asked;
-    }
-    if (news) {
-        outage->said = outage->asked;
-        apr_cpystrn(outage->why, why, WHY_MAX);
-    }
-    outage->down = 1;
-    outage->asking = 0;
-    pthread_mutex_unlock(&outage->lock);
-    if (news) {
-        apr_snprintf(line, sizeof(line),
-                     "session store %s: it is %sdown: %s; until it is back, requests with a "
-                     "session are answered 503",
-                     outage->name, still ? "still " : "", why);
-        outage->env->say(outage->env->say_baton, CIVIC_LOUD_ERROR, line);
-    }
+    outage->out--;
+    outage->answer = now;
+    set_down(outage, why, now);
 }
 
 void civic_outage_note(civic_outage_t *outage, unsigned kind, civic_loudness loudness,

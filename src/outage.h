@@ -2,9 +2,10 @@
  * operator hears of it.
  *
  * One in each child, used by all its threads. While the store is down, one call at a time and
- * one in half a second goes out to it; all others fail at once, so that a store that hangs
- * does not hold all workers. The log says once that it is down and why, and once that it is
- * back.
+ * one in half a second goes out to it; all others fail at once. It also counts as down when
+ * calls are out and none has come back for three seconds: so a store that hangs does not hold all
+ * workers, even where its client would wait for ever. The log says once that it is down and why,
+ * and once that it is back.
  */
 #ifndef CIVIC_OUTAGE_H
 #define CIVIC_OUTAGE_H
@@ -17,7 +18,7 @@ typedef struct civic_outage civic_outage_t;
 civic_outage_t *civic_outage_create(const civic_store_env_t *env, const char *name,
                                     apr_pool_t *pool);
 
-/** @return 1: ask the store, and then say civic_outage_up or _down; 0: it is down */
+/** @return 1: ask the store, and then say civic_outage_up or _down, once; 0: it is down */
 int civic_outage_may_ask(civic_outage_t *outage);
 
 /** It answered. */

@@ -91,10 +91,12 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     case CIVIC_STORE_OK:
         return refuse(CIVIC_OK, NULL);
     case CIVIC_STORE_EXHAUSTED:
-    case CIVIC_STORE_MISSING: /* pushed out again before it was read back */
-        return refuse(CIVIC_STORE_UNAVAILABLE,
-                      "it was gone at once: raise the size of the session store, and see that "
-                      "its clock is right");
+        return refuse(CIVIC_STORE_UNAVAILABLE, "raise the size of the session store");
+    case CIVIC_STORE_MISSING: /* before it was read back */
+        return refuse(
+            CIVIC_STORE_UNAVAILABLE,
+            "it was gone at once: this person's sessions were all ended meanwhile, or "
+            "the store is too small, or its clock is wrong");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool,

@@ -1,8 +1,8 @@
 /* state.c - see state.h.
  *
- *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1)
- * scope | path login cookie: version(1) | id(16) | completed(8) | application(8) | logins(1) |
- * zeros
+ *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1) scope |
+ *                 path
+ *   login cookie: version(1) | id(16) | completed(8) | application(8) | zeros
  *
  * Integers are little endian. Both are what civic_seal seals, each for its own purpose.
  */
@@ -90,7 +90,6 @@ const char *civic_browser_seal(const civic_browser_t *browser, const civic_seal_
     memcpy(clear + 1, browser->id, CIVIC_BROWSER_ID_LEN);
     time_put(clear + 17, browser->completed);
     memcpy(clear + 25, browser->application, sizeof(browser->application));
-    clear[33] = browser->logins;
     if (!civic_seal(&sealed, keys->current, cookie_purpose, clear, sizeof(clear), pool)) {
         return NULL;
     }
@@ -111,7 +110,6 @@ int civic_browser_open(civic_browser_t *browser, const char *text,
     memcpy(browser->id, clear.data + 1, CIVIC_BROWSER_ID_LEN);
     browser->completed = time_get(clear.data + 17);
     memcpy(browser->application, clear.data + 25, sizeof(browser->application));
-    browser->logins = clear.data[33];
     return 1;
 }
 

@@ -40,7 +40,6 @@ typedef struct {
     unsigned char id[CIVIC_BROWSER_ID_LEN]; /* random */
     apr_time_t completed;                   /* last login that succeeded here, 0 for none */
     unsigned char application[8];           /* of that login: SHA-256 of its id, cut */
-    unsigned char logins;                   /* how many in quick succession */
 } civic_browser_t;
 
 /** civic_open with either key. @return 1 with `clear` set; 0 when neither sealed it for this

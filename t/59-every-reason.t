@@ -1,14 +1,14 @@
 # Each reason of src/reason.h is reached here from outside, by its shortest way, and nothing but
 # the documented ones is: status, level, page and log as doc/errors.md says.
 #
-# What they need: `internal` a server whose OpenSSL has no random numbers; `store-unavailable` more
-# logins in half an hour than a small store can remember codes of; `session-too-large` a person
-# with an item of 256 KiB and a small store; `exchange-busy` an exchange that hangs; the states and
+# What they need: `internal` a server whose OpenSSL has no random numbers; `store-unavailable` a
+# Redis that is not there; `session-too-large` a person with an item of 256 KiB and a small store; `exchange-busy` an exchange that hangs; the states and
 # `session-not-kept` a seal key that this test knows; the rest nothing but requests.
 use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
@@ -37,6 +37,7 @@ $server->write_file('seal.key', $key, 0600);
 $server->start;
 
 # Without random numbers: OpenSSL is told to use a generator that it does not have.
+my $lost;
 my $broken = Civic::Server->new(
     ports => ['SITE'],
     env   => { OPENSSL_CONF => 'broken.cnf' },
@@ -157,23 +158,25 @@ my @reasons = (
     [ 'not-configured'       => sub { $server->client('UNCLEAR')->get('/members/') } ],
     [ 'internal'             => sub { $_[0] = $broken->start->mark; $broken->client('SITE', site => 'http://localhost:' . $broken->port('SITE'))->get('/members/') } ],
     [ 'exchange-busy'        => \&while_it_hangs ],
-    [ 'store-unavailable'    => \&once_too_often ],
+    [ 'store-unavailable'    => \&without_store ],
 );
 
-# The small store remembers 64 codes; those that Civic refuses count as well.
-sub once_too_often {
+# A Redis that is not there; the cookie has the form of a session's.
+sub without_store {
     kill TERM => $hanging;
     waitpid $hanging, 0;
-    my $answer;
-    for (1 .. 400) {
-        my $token = token(fault => '403');
-        $_[0] = $server->mark;
-        $answer = with_state(state_of(), $token);
-        # While the exchange of before still hangs, nobody is served.
-        last if $answer->code == 503 && $answer->content !~ /exchange-busy/;
-        sleep 0.05 if $answer->code == 503;
-    }
-    return $answer;
+    my $file = $server->write_file('lost.key', "$key\n", 0600);
+    $lost = Civic::Server->new(
+        ports => [ 'SITE', 'NOBODY' ],
+        conf  => "CivicSealKeyFile $file\nCivicSessionStore redis://127.0.0.1:\${CIVIC_PORT_NOBODY}\n"
+            . Civic::Server::host(SITE => Civic::Server::application('CO-ALPHA'))
+    );
+    delete $lost->{ports}{NOBODY};    # nobody is waited for there
+    $lost->start;
+    $_[0] = $lost->mark;
+    my $cookie = '__Host-civic-' . substr(sha256_hex('CO-ALPHA'), 0, 8) . '=' . 'a' x 43;
+    my $client = Civic::Client->new(site => 'https://localhost:' . $lost->port('SITE'));
+    return $client->get('/members/', Cookie => $cookie);
 }
 
 plan tests => 2 * @reasons + 3;
@@ -200,4 +203,4 @@ for my $row (@reasons) {
 my @names = slurp('/src/reason.h') =~ /X\(CIVIC_\w+,\s+"([a-z-]+)"/g;
 is_deeply([ sort @names ], [ sort keys %level ], 'doc/errors.md has a row for each reason of src/reason.h');
 is_deeply([ sort keys %reached ], [ sort @names ], 'and each was reached');
-is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log . $broken->error_log), 0, 'no child died of it');
+is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log . $broken->error_log . $lost->error_log), 0, 'no child died of it');

@@ -6,13 +6,14 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use Digest::SHA ();
+use POSIX ();
 
 use lib 't/lib';
 use Civic::Client ();
 use Civic::Memcached ();
 use Civic::Node ();
 
-plan tests => 71;
+plan tests => 76;
 
 my $memcached = Civic::Memcached->start;
 my $one_child = "StartServers 1\nServerLimit 1\nThreadsPerChild 32\nMaxRequestWorkers 32\n";
@@ -28,16 +29,22 @@ my ($one, $two) = map { Civic::Node->boot(%how) } 1, 2;
 my $jane = $one->person;
 my (undef, $cookie) = $jane->session_cookie;
 is($_->visit($jane)->code, 200, 'logged in at one node, and so at the other') for $one, $two;
-my @keys = $memcached->keys;
-my $id = Digest::SHA::sha256_hex($cookie);
-is(scalar(grep { /^civic-sess:\Q$id\E/i } @keys), 2, 'the session and its last use are there');
-for my $key (@keys) {
+
+# What the store calls a person's session (s), its last use (u); and the mark of all his sessions.
+sub key { my ($client, $type) = @_; return 'civic-sess:' . Digest::SHA::sha256_hex(($client->session_cookie)[1]) . unpack 'H*', $type }
+sub mark {
+    my ($client) = @_;
+    my $id = $client->json($client->fetch('/civic/session'))->{sessions}[0]{userId};
+    my $user = Digest::SHA::sha256(substr(Digest::SHA::sha256_hex('localhost'), 0, 32) . " CO-ALPHA $id");
+    return 'civic-sess:' . unpack 'H*', substr($user, 0, 16) . pack('V', int(time / (7 * 86400))) . 'm';
+}
+for my $key (key($jane, 's'), key($jane, 'u'), mark($jane)) {
     my (undef, $value) = $memcached->get($key);
-    unlike($key . $value, qr/jane|example\.com|CO-ALPHA|BASIC_SIGNUP|\Q$cookie\E/, "$key: nothing in it can be read");
+    ok(defined $value, "$key is there");
+    unlike($key . ($value // ''), qr/jane|example\.com|CO-ALPHA|BASIC_SIGNUP|\Q$cookie\E/, '... and cannot be read');
 }
 
 # ---- the last use ----
-sub key { my ($client, $type) = @_; return 'civic-sess:' . Digest::SHA::sha256_hex(($client->session_cookie)[1]) . unpack 'H*', $type }
 my $idler = $one->person;
 for (1 .. 25) {
     is($one->visit($idler, '/idle/')->code, 200, 'a use at one node holds off the end') if $_ == 1;
@@ -57,8 +64,6 @@ my ($phone, $laptop) = ($one->person, $two->person);
 my $other = $one->person(person => 'smiley');
 is($_->visit($phone)->code, 200, 'one device') for $one, $two;
 is($_->visit($laptop)->code, 200, 'another one') for $one, $two;
-my ($session) = grep { $_ eq key($phone, 's') } $memcached->keys;
-my (undef, $kept) = $memcached->get($session);
 is($laptop->post_form('/civic/logout', 'all=1')->code, 303, 'logged out on all devices');
 is($_->visit($phone)->code, 401, 'the one') for $one, $two;
 is($_->visit($laptop)->code, 401, 'and the other') for $one, $two;
@@ -93,10 +98,8 @@ is($two->visit($target)->code, 200, 'turned back: it is one again');
 
 # ---- what it forgets ends sessions ----
 my $stays = $one->person(person => 'ozdemir');
-for my $mark (grep { /6d$/ && length == 11 + 2 * 21 } $memcached->keys) {
-    $memcached->command("delete $mark");
-}
-is($two->visit($target)->code, 401, 'a mark that is forgotten ends the sessions it is of');
+is(($memcached->command('delete ' . mark($target)))[0], 'DELETED', 'a mark is taken away');
+is($two->visit($target)->code, 401, 'which ends the sessions it is of');
 my $anew = $two->person;
 is($one->visit($anew)->code, 200, 'a new login');
 is($one->visit($target)->code, 401, 'does not bring them back');
@@ -130,6 +133,29 @@ is($one->logged('session store socache:\S+: it is back'), 1, 'the log says once 
 ($answer) = $anew->login('/members/');
 is($answer->code, 200, 'logins work again, without a restart');
 is($one->visit($anew)->code, 200, 'and last');
+
+# ---- it hangs: its client would wait for ever, so those who asked in the first moments do, nobody else ----
+$memcached->pause;
+my @waiting = map {
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        my $browser = Civic::Client->new(site => $one->site, timeout => 60);
+        $browser->{agent}->cookie_jar($anew->jar);
+        POSIX::_exit($browser->get('/members/index.html')->code == 200 ? 0 : 1);
+    }
+    $pid
+} 1 .. 2;
+my $hasty = Civic::Client->new(site => $one->site, timeout => 2);
+$hasty->{agent}->cookie_jar($anew->jar);
+for (1 .. 10) {
+    $answer = $hasty->get('/members/index.html');
+    last if $answer->code == 503;
+}
+is($answer->code, 503, 'hanging: 503');
+like(($one->logged('it is down'))[-1], qr/it is down: it hangs/, 'the log says so');
+$memcached->resume;
+is(scalar(grep { waitpid $_, 0; $? } @waiting), 0, 'on again: who waited gets his page');
+is($one->visit_until($anew, 200)->code, 200, 'all are still logged in');
 
 # ---- caches of one machine: shmcb and dbm need the mutex, and restart empty ----
 for my $cache ('shmcb', 'shmcb:${CIVIC_LOGS}/cache(512000)', 'dbm:${CIVIC_LOGS}/cache') {

@@ -11,7 +11,7 @@ use Civic::Client ();
 use Civic::Node ();
 use Civic::Redis ();
 
-plan tests => 88;
+plan tests => 89;
 
 my $password = 'for-the-store-alone';
 my $redis = Civic::Redis->start(
@@ -65,6 +65,9 @@ is_503($answer, 'a login');
 is($waiting->{sandbox}->exchanges, $exchanges, 'Civic is not asked in vain');
 is(scalar(my @down = $node->logged('session store redis:\S+: it is (still )?down')), 1, 'the log says once that it is down');
 like($down[0], qr/\[auth_civic:error\].*: it is down: no connection \(Connection refused\)/, 'and why');
+
+is_deeply($visitor->json($visitor->get('/numbers?format=json'))->{store}, { kind => 'redis', up => JSON::PP::false },
+    'the status page says that it is down');
 
 $redis->again;
 is($node->visit_until($jane, 200)->code, 200, 'started again: still logged in');

@@ -181,7 +181,7 @@ int server_closed(const server_t *server)
 
 void server_await(int (*counter)(const server_t *), int count, const server_t *server)
 {
-    for (int i = 0; i < 30000 && counter(server) < count; i++) {
+    for (int i = 0; i < 10000 && counter(server) < count; i++) {
         usleep(1000);
     }
     assert_true(counter(server) >= count);

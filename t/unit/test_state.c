@@ -276,7 +276,6 @@ static void a_state_belongs_to_one_browser(void **state)
     assert_reason(civic_state_judge(&made, &other, NOW + 2 * CIVIC_STATE_LIFE),
                   CIVIC_STATE_FOREIGN, "another's, old");
     /* what the cookie counts does not matter */
-    browser.logins = 3;
     browser.completed = NOW;
     assert_reason(civic_state_judge(&made, &browser, NOW), CIVIC_OK, "same browser");
 }
@@ -295,17 +294,16 @@ static void the_page_does_not_carry_the_browsers_id(void **state)
 
 static void new_browsers_differ(void **state)
 {
-    civic_browser_t one = {.logins = 9, .completed = 9}, two;
+    civic_browser_t one = {.completed = 9}, two;
 
     assert_true(civic_browser_new(&one) && civic_browser_new(&two));
     assert_memory_not_equal(one.id, two.id, CIVIC_BROWSER_ID_LEN);
     assert_int_equal(one.completed, 0);
-    assert_int_equal(one.logins, 0);
 }
 
 static void the_cookie_has_one_length_and_keeps_what_it_holds(void **state)
 {
-    civic_browser_t browser = {.completed = -1, .application = "12345678", .logins = 255};
+    civic_browser_t browser = {.completed = -1, .application = "12345678"};
     civic_browser_t opened;
     const char *text, *before = "";
 
@@ -318,7 +316,6 @@ static void the_cookie_has_one_length_and_keeps_what_it_holds(void **state)
         assert_memory_equal(opened.id, browser.id, sizeof(browser.id));
         assert_int_equal(opened.completed, browser.completed);
         assert_memory_equal(opened.application, browser.application, 8);
-        assert_int_equal(opened.logins, 255);
         before = text;
     }
 }
@@ -336,12 +333,12 @@ static void garbage_is_no_cookie(void **state)
                                  unit_repeat('\xff', CIVIC_LOGIN_COOKIE_LEN, *state),
                                  unit_repeat('A', 100000, *state),
                                  spoilt};
-    civic_browser_t opened = {.logins = 42};
+    civic_browser_t opened = {.completed = 42};
 
     spoilt[0] = '"';
     for (apr_size_t i = 0; i < COUNT(unfit); i++) {
         assert_case(!civic_browser_open(&opened, unfit[i], &keys, *state), unfit[i]);
-        assert_int_equal(opened.logins, 42);
+        assert_int_equal(opened.completed, 42);
     }
 }
 

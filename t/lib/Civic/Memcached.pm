@@ -36,14 +36,6 @@ sub command {
     return @lines;
 }
 
-# All keys.
-sub keys {
-    my $self = shift;
-    my @keys = map { /^key=(\S+)/ ? $1 : () } $self->command('lru_crawler metadump all');
-    s/%([0-9A-F]{2})/chr hex $1/ge for @keys;
-    return sort @keys;
-}
-
 # (flags, value) of a key; nothing when it is not there.
 sub get {
     my ($self, $key) = @_;
