@@ -4,13 +4,17 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <apr_optional_hooks.h>
+#include <mod_status.h>
 
 #include "authn.h"
 #include "conf.h"
 #include "endpoints.h"
 #include "identity.h"
+#include "privacy.h"
 #include "respond.h"
 #include "runtime.h"
+#include "status.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -41,9 +45,17 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(civic_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Heard where mod_status is loaded, before or after us. */
+    APR_OPTIONAL_HOOK(ap, status_hook, civic_status_block, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Behind mod_headers, which may have said already who may keep an answer. */
+    ap_hook_insert_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(civic_privacy_insert_filter, NULL, NULL, APR_HOOK_REALLY_LAST);
+    civic_privacy_register();
     /* For answers that httpd sends as errors: the login page is one. */
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
+    civic_identity_register();
 }
 
 AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,

@@ -22,8 +22,7 @@ typedef struct {
     const sandbox_application_t *app;
     const char *body;
     json_t *json;
-    sandbox_ask_t ask;
-    char fault[32];
+    sandbox_ask_t ask; /* its fault is the one that plays */
 } exchange_t;
 
 static int refuse(request_rec *r, int status, const char *message)
@@ -220,6 +219,9 @@ static const char *code_fault(exchange_t *x, const char *token)
         || civic_jws_verify(&jws, token, strlen(token), own, r->pool) != CIVIC_OK) {
         return "authToken is not a token of this service";
     }
+    if (strcmp(jws.issuer, SANDBOX_ISSUER)) {
+        return "iss of authToken is not this service";
+    }
     if (strcmp(jws.subject, x->app->id) && strcmp(jws.subject, SANDBOX_ISSUER)) {
         return "authToken was issued to another application";
     }
@@ -241,9 +243,11 @@ static const char *code_fault(exchange_t *x, const char *token)
 static int answer(exchange_t *x)
 {
     request_rec *r = x->r;
-    const char *token = sandbox_data_token(r, &x->ask, x->fault), *data = token;
-    int by_url = !strcmp(x->fault, "processed") || !strcmp(x->fault, "payload-host")
+    const char *fault = x->ask.fault;
+    const char *token = sandbox_data_token(r, &x->ask), *data = token;
+    int by_url = !strcmp(fault, "processed") || !strncmp(fault, "payload-", 8)
                  || (token && strlen(token) > INLINE_MAX);
+    int life = strcmp(fault, "payload-gone") ? SANDBOX_PAYLOAD_LIFE : -1;
     json_t *body;
 
     if (!token) {
@@ -251,16 +255,15 @@ static int answer(exchange_t *x)
     }
     by_url = by_url && json_is_true(json_object_get(x->json, "allowS3UploadedPayload"));
     if (by_url) {
-        sandbox_ask_offer_payload(x->ask.code,
-                                  apr_time_now() + apr_time_from_sec(SANDBOX_PAYLOAD_LIFE));
+        sandbox_ask_offer_payload(&x->ask, apr_time_now() + apr_time_from_sec(life));
         data = apr_pstrcat(r->pool,
-                           !strcmp(x->fault, "payload-host") ? "https://payload.example.net"
-                                                             : sandbox_url(r),
+                           !strcmp(fault, "payload-host") ? "https://payload.example.net"
+                                                          : sandbox_url(r),
                            "/payload/", x->ask.code, NULL);
     }
     body = json_pack("{s:s, s:b, s:s}", "data", data, "encrypted",
-                     strcmp(x->fault, "unencrypted") != 0, "alg", "aes");
-    if (strcmp(x->fault, "no-user-id")) {
+                     strcmp(fault, "unencrypted") != 0, "alg", "aes");
+    if (strcmp(fault, "no-user-id")) {
         json_object_set_new(body, "userId",
                             json_string(sandbox_people[x->ask.person].user_id));
     }
@@ -298,10 +301,10 @@ static int exchange(exchange_t *x)
     if (!sandbox_ask_use(x->ask.code)) {
         return refuse(r, HTTP_FORBIDDEN, "duplicate: the authorization code was used before");
     }
-    if (x->ask.fault[0]) {
-        apr_cpystrn(x->fault, x->ask.fault, sizeof(x->fault));
+    if (!x->ask.fault[0]) {
+        sandbox_fault_take(x->ask.fault);
     }
-    status = play_fault(r, x->fault);
+    status = play_fault(r, x->ask.fault);
     return status == DECLINED ? answer(x) : status;
 }
 
@@ -315,6 +318,7 @@ int sandbox_api(request_rec *r, const char *rest)
         return sandbox_message(r, HTTP_NOT_FOUND, "there is no such address");
     }
     if (r->method_number != M_POST) {
+        apr_table_setn(r->headers_out, "Allow", "POST");
         return refuse(r, HTTP_METHOD_NOT_ALLOWED, "POST only");
     }
     if (civic_body_read(r, &x.body, &len).reason != CIVIC_OK) {
@@ -324,7 +328,6 @@ int sandbox_api(request_rec *r, const char *rest)
     if (!json_is_object(x.json)) {
         return refuse(r, HTTP_BAD_REQUEST, "the body is not a JSON object");
     }
-    sandbox_fault_take(x.fault);
     return exchange(&x);
 }
 
@@ -333,6 +336,9 @@ int sandbox_payload(request_rec *r, const char *rest)
     sandbox_ask_t ask;
     const char *token;
 
+    if (r->method_number != M_GET) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
     if (apr_table_get(r->headers_in, "Authorization")) {
         return sandbox_message(r, HTTP_BAD_REQUEST,
                                "only one authorization is allowed, and the "
@@ -342,7 +348,7 @@ int sandbox_payload(request_rec *r, const char *rest)
         || ask.payload_until < apr_time_now()) {
         return sandbox_message(r, HTTP_FORBIDDEN, "the URL has expired");
     }
-    token = sandbox_data_token(r, &ask, ask.fault);
+    token = sandbox_data_token(r, &ask);
     if (!token) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -155,13 +155,14 @@ int sandbox_ask_use(const char *code)
     return first;
 }
 
-void sandbox_ask_offer_payload(const char *code, apr_time_t until)
+void sandbox_ask_offer_payload(const sandbox_ask_t *exchanged, apr_time_t until)
 {
     sandbox_ask_t *ask;
 
     if (lock()) {
-        ask = find(code, offsetof(sandbox_ask_t, code));
+        ask = find(exchanged->code, offsetof(sandbox_ask_t, code));
         if (ask) {
+            apr_cpystrn(ask->fault, exchanged->fault, sizeof(ask->fault));
             ask->payload_until = until;
         }
         unlock();

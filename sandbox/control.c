@@ -8,21 +8,34 @@
 #include "scope.h"
 
 static const char *const faults[] = {
-    "400",        "401",       "403",        "405",       "429",          "500",
-    "503",        "504",       "hang",       "cut",       "not-json",     "empty",
-    "wrong-type", "large",     "redirect",   "wrong-key", "wrong-secret", "unencrypted",
-    "not-valid",  "not-owner", "no-user-id", "processed", "payload-host", "expired-answer",
-    NULL};
+    "400",        "401",          "403",          "405",          "429",
+    "500",        "503",          "504",          "hang",         "cut",
+    "not-json",   "empty",        "wrong-type",   "large",        "redirect",
+    "wrong-key",  "wrong-secret", "unencrypted",  "not-valid",    "not-owner",
+    "no-user-id", "processed",    "payload-host", "payload-gone", "expired-answer",
+    "bulky"};
 
 static int is_fault(const char *fault)
 {
-    for (int i = 0; faults[i]; i++) {
+    for (apr_size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         if (!strcmp(faults[i], fault)) {
             return 1;
         }
     }
     return !strncmp(fault, "slow:", 5) && strlen(fault) < 12
            && strspn(fault + 5, "0123456789.") == strlen(fault + 5);
+}
+
+/* `data` of a test: a JSON list that is shown as it stands, whatever is in it. */
+static const char *data_take(sandbox_ask_t *ask, request_rec *r, const json_t *data)
+{
+    const char *text = json_is_array(data) ? civic_json_text(data, r->pool) : NULL;
+
+    if (!text || strlen(text) >= sizeof(ask->data)) {
+        return "data must be a list of less than 4096 bytes";
+    }
+    apr_cpystrn(ask->data, text, sizeof(ask->data));
+    return NULL;
 }
 
 /* An ask that somebody has approved, without anybody's clicking. */
@@ -32,6 +45,7 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     const char *scope = civic_json_string(body, "scope");
     const char *person = civic_json_string(body, "person");
     const char *fault = civic_json_string(body, "fault");
+    const json_t *data = json_object_get(body, "data");
 
     memset(ask, 0, sizeof(*ask));
     ask->person = sandbox_person_find(person ? person : "jane");
@@ -48,6 +62,10 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     apr_cpystrn(ask->scope, scope ? scope : CIVIC_SCOPE_DEFAULT, sizeof(ask->scope));
     apr_cpystrn(ask->fault, fault ? fault : "", sizeof(ask->fault));
     ask->status = ASK_APPROVED;
+    fault = data ? data_take(ask, r, data) : NULL;
+    if (fault) {
+        return fault;
+    }
     return sandbox_ask_add(ask) ? NULL : "no room";
 }
 
@@ -96,6 +114,14 @@ static int log_show(request_rec *r)
                                   "error", log.last_error));
 }
 
+/* Browsers say so when a page of another site sends something. */
+static int is_cross_origin(request_rec *r)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    return origin && strcmp(origin, sandbox_url(r));
+}
+
 int sandbox_control(request_rec *r, const char *rest)
 {
     json_t *body;
@@ -106,6 +132,9 @@ int sandbox_control(request_rec *r, const char *rest)
     }
     if (r->method_number != M_POST) {
         return HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (is_cross_origin(r)) {
+        return sandbox_message(r, HTTP_FORBIDDEN, "web pages cannot give orders here");
     }
     if (!strcmp(rest, "/reset")) {
         sandbox_reset();

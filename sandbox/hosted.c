@@ -56,6 +56,14 @@ static int is_listed(const sandbox_application_t *app, const char *origin)
     return 0;
 }
 
+/* Is the address one of that site? What follows the origin must not be part of its name. */
+static int is_page_of(const char *page, const char *origin)
+{
+    apr_size_t len = strlen(origin);
+
+    return !strncmp(page, origin, len) && (!page[len] || strchr("/?#", page[len]));
+}
+
 /* ---- pages ---- */
 
 static int frame(request_rec *r, const apr_table_t *values, const char *origin)
@@ -113,7 +121,7 @@ static const char *ask_fill(sandbox_ask_t *ask, request_rec *r, const apr_table_
     if (!scope || !civic_scope_is_name(scope)) {
         return "the scope request is missing";
     }
-    if (!page || strncmp(page, origin, strlen(origin)) || strlen(page) >= sizeof(ask->page)) {
+    if (!page || !is_page_of(page, origin) || strlen(page) >= sizeof(ask->page)) {
         page = apr_pstrcat(r->pool, origin, "/", NULL);
     }
     apr_cpystrn(ask->application, app->id, sizeof(ask->application));

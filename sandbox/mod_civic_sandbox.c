@@ -121,7 +121,9 @@ static int handler(request_rec *r)
     if (conf->enabled != 1) {
         return DECLINED;
     }
-    if (!civic_host_is_loopback(r->useragent_ip)) {
+    /* Neither the connection nor whom a proxy speaks for (mod_remoteip). */
+    if (!civic_host_is_loopback(r->connection->client_ip)
+        || !civic_host_is_loopback(r->useragent_ip)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "civic_sandbox: a client that is not on this machine was refused");
         return HTTP_FORBIDDEN;
@@ -233,6 +235,10 @@ static const char *set_application(cmd_parms *cmd, void *dir, int argc, char *co
                "secret, and origins that may ask (http://localhost:8080, or * for any)";
     }
     app->id = argv[0];
+    if (sandbox_application(cmd->server, app->id)) {
+        return apr_psprintf(cmd->pool, "CivicSandboxApplication %s: it is there already",
+                            app->id);
+    }
     fault = file_read(&text, cmd, argv[1]);
     if (!fault) {
         fault = civic_key_read_public(&app->public_key, text, cmd->pool);
@@ -261,6 +267,9 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *url)
 {
     const char *fault = civic_url_check(url, NULL, cmd->temp_pool);
 
+    if (!fault && strcmp(civic_url_origin(url, cmd->temp_pool), url)) {
+        fault = "it must be scheme, host and port alone, as http://localhost:8081";
+    }
     if (fault) {
         return apr_psprintf(cmd->pool, "CivicSandboxPublicUrl %s: %s", url, fault);
     }
@@ -286,13 +295,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return sandbox_asks_register(pconf);
 }
 
-static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+/* What `-t` finds, and a start before it detaches. */
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    int enabled = 0;
-
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
-    }
     for (server_rec *each = s; each; each = each->next) {
         const sandbox_conf_t *conf = sandbox_conf(each);
 
@@ -301,9 +306,18 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                          "civic_sandbox: CivicSandbox On needs CivicSandboxKeyFile");
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        enabled = enabled || conf->enabled == 1;
     }
-    if (!enabled) {
+    return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    int enabled = 0;
+
+    for (server_rec *each = s; each; each = each->next) {
+        enabled = enabled || sandbox_conf(each)->enabled == 1;
+    }
+    if (!enabled || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
@@ -315,6 +329,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(sandbox_asks_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_FIRST);

@@ -80,6 +80,7 @@ typedef struct {
     char origin[256]; /* of the page that asks */
     char page[2048];  /* its address, for the way back on a telephone */
     char fault[32];   /* plays at the exchange of this code alone */
+    char data[4096];  /* JSON list shown in place of the person's items; "" for those */
     apr_time_t created, payload_until;
     int status, person, mobile, used;
 } sandbox_ask_t;
@@ -109,7 +110,8 @@ int sandbox_ask_advance(const char *id, sandbox_status status, int person);
 /** Mark a code as used. @return 1 the first time */
 int sandbox_ask_use(const char *code);
 
-void sandbox_ask_offer_payload(const char *code, apr_time_t until);
+/** From an exchange on, its payload can be fetched, with the fault that plays there. */
+void sandbox_ask_offer_payload(const sandbox_ask_t *exchanged, apr_time_t until);
 
 /** @return 1 the first time a request token's id is seen */
 int sandbox_jti_once(const char *jti);
@@ -130,8 +132,9 @@ const char *sandbox_code_token(request_rec *r, const sandbox_ask_t *ask,
                                const json_t *overrides, const json_t *header,
                                const civic_key_t *key);
 
-/** Token two: user data, encrypted and signed; `fault` may spoil it. NULL on failure. */
-const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask, const char *fault);
+/** Token two: user data, encrypted and signed; the ask's fault may spoil it. NULL on failure.
+ */
+const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask);
 
 /** A key that is nobody's. */
 const civic_key_t *sandbox_other_key(apr_pool_t *pool);

@@ -7,6 +7,8 @@
 #include "jws.h"
 #include "sandbox.h"
 
+enum { BULK = 256 * 1024 };
+
 static double now_seconds(void)
 {
     return (double)(apr_time_now() / 1000) / 1000;
@@ -73,19 +75,64 @@ const char *sandbox_code_token(request_rec *r, const sandbox_ask_t *ask,
                   : civic_jws_sign(payload, key, r->pool);
 }
 
-/* 32 hex digits of IV, then base64 of the ciphertext. */
-static const char *encrypt(const char *clear, const unsigned char *secret, apr_pool_t *pool)
-{
+typedef struct {
     unsigned char iv[16];
     civic_bytes_t cipher;
+} sealed_t;
 
-    if (!civic_random(iv, sizeof(iv))
-        || !civic_aes128_cbc_encrypt(&cipher, secret, iv, (const unsigned char *)clear,
-                                     strlen(clear), pool)) {
-        return NULL;
+static int seal(sealed_t *sealed, const char *clear, const unsigned char *secret,
+                apr_pool_t *pool)
+{
+    return civic_random(sealed->iv, sizeof(sealed->iv))
+           && civic_aes128_cbc_encrypt(&sealed->cipher, secret, sealed->iv,
+                                       (const unsigned char *)clear, strlen(clear), pool);
+}
+
+/* With another secret. One time in 256 what comes of decrypting it looks well padded, so the
+ * fault would not be one: then once more. */
+static int seal_wrongly(sealed_t *sealed, const char *clear, const unsigned char *secret,
+                        apr_pool_t *pool)
+{
+    unsigned char other[CIVIC_SECRET_LEN];
+    civic_bytes_t opened;
+
+    memcpy(other, secret, sizeof(other));
+    other[0] ^= 0xff;
+    do {
+        if (!seal(sealed, clear, other, pool)) {
+            return 0;
+        }
+    } while (civic_aes128_cbc_decrypt(&opened, secret, sealed->iv, sealed->cipher.data,
+                                      sealed->cipher.len, pool));
+    return 1;
+}
+
+/* 32 hex digits of IV, then base64 of the ciphertext. */
+static const char *sealed_text(const sealed_t *sealed, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, civic_hex_encode(sealed->iv, sizeof(sealed->iv), pool),
+                       civic_base64_encode(sealed->cipher.data, sealed->cipher.len, pool),
+                       NULL);
+}
+
+/* What is shown: the person's items, or what a test put in their place. */
+static json_t *data_make(const sandbox_ask_t *ask, apr_pool_t *pool)
+{
+    if (ask->data[0]) {
+        return json_incref(civic_json_parse(ask->data, strlen(ask->data), pool));
     }
-    return apr_pstrcat(pool, civic_hex_encode(iv, sizeof(iv), pool),
-                       civic_base64_encode(cipher.data, cipher.len, pool), NULL);
+    return sandbox_person_data(&sandbox_people[ask->person], ask->scope, pool);
+}
+
+/* "bulky" adds an item that is too large for a small store of sessions. */
+static void add_bulk(json_t *list, apr_pool_t *pool)
+{
+    char *value = apr_palloc(pool, BULK + 1);
+
+    memset(value, 'x', BULK);
+    value[BULK] = '\0';
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "label", "sandbox.bulk",
+                                          "value", value, "isValid", 1, "isOwner", 1));
 }
 
 /* "not-valid" and "not-owner" spoil every item. */
@@ -105,32 +152,36 @@ static void spoil(json_t *list, const char *fault)
     }
 }
 
-const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask, const char *fault)
+const char *sandbox_data_token(request_rec *r, const sandbox_ask_t *ask)
 {
+    const char *fault = ask->fault, *clear, *data = NULL;
     const sandbox_application_t *app = sandbox_application(r->server, ask->application);
-    json_t *list = sandbox_person_data(&sandbox_people[ask->person], ask->scope, r->pool);
+    json_t *list = data_make(ask, r->pool);
     double issued = now_seconds() - (strcmp(fault, "expired-answer") ? 0 : 86400);
     json_t *payload = payload_make(r, ask->application, issued, SANDBOX_CODE_LIFE);
-    unsigned char secret[CIVIC_SECRET_LEN];
-    const char *data;
+    sealed_t sealed;
 
     civic_json_own(list, r->pool);
     if (!app || !civic_json_own(payload, r->pool)) {
         return NULL;
     }
     spoil(list, fault);
+    if (!strcmp(fault, "bulky")) {
+        add_bulk(list, r->pool);
+    }
+    clear = civic_json_text(list, r->pool);
     if (!strcmp(fault, "unencrypted")) {
-        json_object_set(payload, "data", list);
+        data = clear;
     }
-    else {
-        memcpy(secret, app->secret, sizeof(secret));
-        secret[0] ^= !strcmp(fault, "wrong-secret") ? 0xff : 0;
-        data = encrypt(civic_json_text(list, r->pool), secret, r->pool);
-        if (!data) {
-            return NULL;
-        }
-        json_object_set_new(payload, "data", json_string(data));
+    else if (strcmp(fault, "wrong-secret")
+                 ? seal(&sealed, clear, app->secret, r->pool)
+                 : seal_wrongly(&sealed, clear, app->secret, r->pool)) {
+        data = sealed_text(&sealed, r->pool);
     }
+    if (!data) {
+        return NULL;
+    }
+    json_object_set_new(payload, "data", json_string(data));
     return civic_jws_sign(payload,
                           strcmp(fault, "wrong-key") ? sandbox_conf(r->server)->key
                                                      : sandbox_other_key(r->pool),

@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "log.h"
 #include "page.h"
+#include "privacy.h"
 #include "refuse.h"
 #include "request.h"
 #include "runtime.h"
@@ -61,6 +62,20 @@ static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
     return refusal_make(CIVIC_OK, NULL);
 }
 
+/* Once for each request and application, however many sub-requests and redirects it takes. */
+static void count(request_rec *r, civic_lookup_t *lookup, civic_reason reason)
+{
+    civic_count which = reason == CIVIC_STORE_UNAVAILABLE ? CIVIC_COUNT_SESSION_UNAVAILABLE
+                        : reason == CIVIC_SESSION_EXPIRED ? CIVIC_COUNT_SESSION_EXPIRED
+                        : lookup->reason != CIVIC_OK      ? CIVIC_COUNT_SESSION_NONE
+                                                          : CIVIC_COUNT_SESSION_VALID;
+
+    if (!lookup->counted) {
+        lookup->counted = 1;
+        civic_counters_add(civic_server_conf(r->server)->runtime->counters, which, 1);
+    }
+}
+
 /* Does this request count as a use? What cannot be decided does not: a session rather ends too
  * early than never. */
 static int is_activity(request_rec *r, const civic_activity_t *activity)
@@ -78,7 +93,7 @@ static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_con
     if (!lookup->used && is_activity(r, dir->activity)) {
         lookup->used = 1;
         civic_session_use(&lookup->session, civic_server_conf(r->server)->runtime->store,
-                          civic_conf_idle(dir), r->pool);
+                          civic_conf_shortest_idle(dir), r->pool);
     }
 }
 
@@ -138,7 +153,6 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     }
     if (*cause) {
         browser->completed = 0;
-        browser->logins = 0;
     }
     return civic_cookie_set_browser(r, browser);
 }
@@ -157,6 +171,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.issued = state.issued;
     if (!browser_prepare(r, &browser, &page.cause, lookup)
         || !civic_state_bind(&state, &browser)
         || !(page.state = civic_state_seal(
@@ -181,8 +196,9 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
                     || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
                         && civic_request_is_navigation(r));
 
-    /* Only its status matters: nobody sees a sub-request's page. */
-    if (r->main) {
+    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
+     * is itself protected. */
+    if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
         return civic_reason_info(refusal.reason)->status;
     }
     if (civic_reason_info(refusal.reason)->status != HTTP_UNAUTHORIZED) {
@@ -229,6 +245,7 @@ int civic_authn_check(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
+    civic_privacy_guard(r);
     app = civic_conf_application_of(conf, dir);
     if (!app) {
         return civic_refuse(r, what,
@@ -238,6 +255,7 @@ int civic_authn_check(request_rec *r)
     }
     lookup = civic_request_session(r, app);
     refusal = judge(r, lookup, dir);
+    count(r, lookup, refusal.reason);
     if (refusal.reason != CIVIC_OK) {
         return turn_away(r, lookup, refusal);
     }
@@ -257,16 +275,27 @@ int civic_authn_pass(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_application_t *app;
+    civic_refusal_t refusal;
     civic_lookup_t *lookup;
     const char *user;
 
     if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
         return DECLINED;
     }
+    civic_privacy_guard(r);
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
-    lookup = app ? civic_request_session(r, app) : NULL;
-    if (lookup && judge(r, lookup, dir).reason == CIVIC_OK
-        && (user = civic_identity_user(r, &lookup->session))) {
+    if (!app) {
+        return DECLINED;
+    }
+    lookup = civic_request_session(r, app);
+    refusal = judge(r, lookup, dir);
+    count(r, lookup, refusal.reason);
+    /* Somebody may be logged in: to go on without him would tell the site that nobody is. */
+    if (refusal.reason == CIVIC_STORE_UNAVAILABLE) {
+        return turn_away(r, lookup, refusal);
+    }
+    user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
+    if (user) {
         note_use(r, lookup, dir);
         civic_identity_set(r, lookup, user);
     }
@@ -284,7 +313,8 @@ int civic_authn_authorize(request_rec *r)
     known->authorizing = 1; /* this hook steps aside while the others judge */
     status = ap_run_auth_checker(r);
     known->authorizing = 0;
-    if (status != HTTP_UNAUTHORIZED) {
+    /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
+    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) {
         return status;
     }
     if (!r->main && !ap_response_code_string(r, ap_index_of_response(HTTP_FORBIDDEN))) {

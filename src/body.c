@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <util_filter.h>
 #include <string.h>
 
 int civic_body_is(request_rec *r, const char *type)
@@ -17,8 +18,9 @@ int civic_body_is(request_rec *r, const char *type)
     return header[strspn(header, " \t")] == '\0' || header[strspn(header, " \t")] == ';';
 }
 
-static civic_refusal_t incomplete(const char *detail)
+static civic_refusal_t incomplete(request_rec *r, const char *detail)
 {
+    r->connection->keepalive = AP_CONN_CLOSE;
     return (civic_refusal_t){CIVIC_BODY_INCOMPLETE, detail};
 }
 
@@ -29,35 +31,87 @@ static civic_refusal_t too_large(request_rec *r)
     return (civic_refusal_t){CIVIC_BODY_TOO_LARGE, "the limit is 65536 bytes"};
 }
 
+/* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an error
+ * with a page of its own, in front of ours. */
+static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, char *buffer,
+                                  apr_size_t *have, int *ended)
+{
+    /* One byte more than allowed tells a body that is too long from one that just fits. */
+    apr_size_t n = CIVIC_BODY_MAX + 1 - *have;
+    apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
+                                     APR_BLOCK_READ, (apr_off_t)n);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_brigade_flatten(brigade, buffer + *have, &n);
+    }
+    apr_brigade_cleanup(brigade);
+    if (rv != APR_SUCCESS) {
+        return ap_map_http_request_error(rv, HTTP_BAD_REQUEST) == HTTP_REQUEST_ENTITY_TOO_LARGE
+                   ? too_large(r)
+                   : incomplete(r, "the connection broke, or it took too long");
+    }
+    *have += n;
+    *ended = n == 0;
+    return *have > CIVIC_BODY_MAX ? too_large(r) : (civic_refusal_t){CIVIC_OK, NULL};
+}
+
 civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len)
 {
-    char *buffer;
+    civic_refusal_t refusal = {CIVIC_OK, NULL};
+    int status = ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK), ended;
+    apr_bucket_brigade *brigade;
     apr_size_t have = 0;
-    long got;
+    char *buffer;
 
-    if (ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK) != OK) {
-        return incomplete("its length or transfer coding is unfit");
-    }
-    if (r->remaining > CIVIC_BODY_MAX) {
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE || r->remaining > CIVIC_BODY_MAX) {
         return too_large(r);
+    }
+    if (status != OK) {
+        return incomplete(r, "its length or transfer coding is unfit");
     }
     buffer = apr_palloc(r->pool, CIVIC_BODY_MAX + 2);
-    if (ap_should_client_block(r)) {
-        /* One byte more than allowed tells a body that is too long from one that just fits. */
-        while (have <= CIVIC_BODY_MAX
-               && (got = ap_get_client_block(r, buffer + have, CIVIC_BODY_MAX + 1 - have))
-                      != 0) {
-            if (got < 0) {
-                return incomplete("the connection broke, or it took too long");
-            }
-            have += (apr_size_t)got;
+    brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    ended = !ap_request_has_body(r);
+    while (!ended && refusal.reason == CIVIC_OK) {
+        refusal = read_piece(r, brigade, buffer, &have, &ended);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        buffer[have] = '\0';
+        *text = buffer;
+        *len = have;
+    }
+    return refusal;
+}
+
+/* One name=value; a name given twice is refused, as is what cannot be decoded. */
+static civic_refusal_t form_pair(apr_table_t *form, char *pair)
+{
+    char *value = strchr(pair, '=');
+
+    if (value) {
+        *value++ = '\0';
+    }
+    if (ap_unescape_urlencoded(pair) != OK || (value && ap_unescape_urlencoded(value) != OK)) {
+        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "the form is not URL-encoded"};
+    }
+    if (apr_table_get(form, pair)) {
+        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "a field is given twice"};
+    }
+    apr_table_setn(form, pair, value ? value : "");
+    return (civic_refusal_t){CIVIC_OK, NULL};
+}
+
+civic_refusal_t civic_form_parse(apr_table_t *form, const char *text, apr_pool_t *pool)
+{
+    char *last, *copy = apr_pstrdup(pool, text);
+
+    for (char *pair = apr_strtok(copy, "&", &last); pair;
+         pair = apr_strtok(NULL, "&", &last)) {
+        civic_refusal_t refusal = form_pair(form, pair);
+
+        if (refusal.reason != CIVIC_OK) {
+            return refusal;
         }
     }
-    if (have > CIVIC_BODY_MAX) {
-        return too_large(r);
-    }
-    buffer[have] = '\0';
-    *text = buffer;
-    *len = have;
     return (civic_refusal_t){CIVIC_OK, NULL};
 }

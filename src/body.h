@@ -18,4 +18,10 @@ int civic_body_is(request_rec *r, const char *type);
  */
 civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len);
 
+/**
+ * Take a URL-encoded form (or a query) apart into `form`, decoded.
+ * @return CIVIC_OK; CIVIC_BODY_MALFORMED when it cannot be decoded or gives a field twice
+ */
+civic_refusal_t civic_form_parse(apr_table_t *form, const char *text, apr_pool_t *pool);
+
 #endif

@@ -95,6 +95,18 @@ static civic_refusal_t open_state(login_t *login, const char *text)
                   reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
 }
 
+static civic_refusal_t check_code(login_t *login)
+{
+    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
+    apr_size_t len = strlen(login->token);
+
+    if (len > CIVIC_CODE_MAX) {
+        return refuse(CIVIC_TOKEN_FORMAT, "it is too long");
+    }
+    return civic_sip_check_code(&login->code, &login->application->sip, login->token, len, now,
+                                login->r->pool);
+}
+
 /* Test and set: of any number of callbacks with one code, one goes on. */
 static civic_refusal_t use_once(login_t *login)
 {
@@ -144,9 +156,24 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
                                      login->token, timeout, login->r->pool);
+        civic_counters_exchange(runtime->counters, apr_time_now() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
     return refusal;
+}
+
+/* The browser chooses what Civic is asked for, and the code does not say it: the answer must show
+ * what the page asked for, or a lesser approval would open a location that wants more. */
+static civic_refusal_t check_scope(const login_t *login, const civic_sip_identity_t *identity)
+{
+    const char *evidence = civic_scope_evidence(login->state.scope);
+
+    if (evidence && !civic_claims_have(&identity->claims, evidence)) {
+        return refuse(CIVIC_SCOPE_NOT_SHOWN,
+                      apr_psprintf(login->r->pool, "%s was asked for, but no %s item is shown",
+                                   login->state.scope, evidence));
+    }
+    return accepted;
 }
 
 /* ---- the session ---- */
@@ -220,6 +247,7 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
     memcpy(login->browser.application, login->application->digest,
            sizeof(login->browser.application));
     civic_cookie_set_browser(r, &login->browser);
+    civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
                   record.application, record.scope, record.claims.count,
@@ -256,7 +284,6 @@ static int answer(request_rec *r, const char *location)
 
 static civic_refusal_t log_in(login_t *login)
 {
-    double now = (double)apr_time_now() / APR_USEC_PER_SEC;
     civic_sip_identity_t identity;
     civic_refusal_t refusal;
     const char *state;
@@ -266,11 +293,13 @@ static civic_refusal_t log_in(login_t *login)
         refusal = open_state(login, state);
     }
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_sip_check_code(&login->code, &login->application->sip, login->token,
-                                       strlen(login->token), now, login->r->pool);
+        refusal = check_code(login);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = exchange(login, &identity);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = check_scope(login, &identity);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = session_start(login, &identity);

@@ -86,6 +86,16 @@ civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_si
     return CIVIC_OK;
 }
 
+int civic_claims_have(const civic_claims_t *claims, const char *prefix)
+{
+    for (int i = 0; i < claims->count; i++) {
+        if (!strncmp(claims->items[i].label, prefix, strlen(prefix))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 const char *civic_claims_get(const civic_claims_t *claims, const char *label)
 {
     const char *value = NULL;
@@ -134,20 +144,24 @@ static int picture_fits(const civic_claim_t *image, const civic_claim_t *md5, ap
 
 int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool)
 {
-    civic_claim_t *image = find(claims, CIVIC_LABEL_IMAGE);
     civic_claim_t *md5 = find(claims, CIVIC_LABEL_IMAGE_MD5);
-    int fits;
+    int fits = 1, kept = 0;
 
-    if (!image) {
-        return 1;
+    for (int i = 0; i < claims->count; i++) {
+        if (!strcmp(claims->items[i].label, CIVIC_LABEL_IMAGE)) {
+            fits = fits && picture_fits(&claims->items[i], md5, pool);
+        }
     }
-    fits = picture_fits(image, md5, pool);
     if (!fits && md5) {
         md5->flags &= (unsigned char)~CIVIC_CLAIM_VALID;
     }
-    memmove(image, image + 1,
-            (apr_size_t)(claims->items + claims->count - image - 1) * sizeof(*image));
-    claims->count--;
+    /* All of them, should an answer hold several: nothing later expects one. */
+    for (int i = 0; i < claims->count; i++) {
+        if (strcmp(claims->items[i].label, CIVIC_LABEL_IMAGE)) {
+            claims->items[kept++] = claims->items[i];
+        }
+    }
+    claims->count = kept;
     return fits;
 }
 

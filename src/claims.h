@@ -41,11 +41,15 @@ typedef struct {
 civic_reason civic_claims_parse(civic_claims_t *claims, const char *text, apr_size_t len,
                                 const char **detail, apr_pool_t *pool);
 
+/** Is there an item, verified or not, whose label begins so? @return 1 or 0 */
+int civic_claims_have(const civic_claims_t *claims, const char *prefix);
+
 /** The value of a verified claim. @return NULL when there is none, or two differ */
 const char *civic_claims_get(const civic_claims_t *claims, const char *label);
 
 /**
- * Judge the document's picture against its md5 and take it out of the list.
+ * Judge the document's picture (each, should there be several) against its md5 and take it out
+ * of the list.
  * @return 1 when there is none or it fits; 0 when it does not: it and its md5 are then no
  *         longer marked valid
  */

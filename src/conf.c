@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <http_core.h>
 
-/* Longest CivicSessionLife seen while the configuration is read (by one thread). */
+/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read (by
+ * one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
+static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 
 civic_server_conf_t *civic_server_conf(const server_rec *s)
 {
@@ -54,6 +56,13 @@ apr_interval_time_t civic_conf_longest_life(void)
     return longest_life;
 }
 
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf)
+{
+    apr_interval_time_t own = civic_conf_idle(conf);
+
+    return own < shortest_idle ? own : shortest_idle;
+}
+
 const civic_application_t *civic_conf_application(const civic_server_conf_t *conf,
                                                   const char *id)
 {
@@ -81,6 +90,7 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 void civic_conf_reset(void)
 {
     longest_life = CIVIC_DEFAULT_LIFE;
+    shortest_idle = CIVIC_DEFAULT_IDLE;
 }
 
 void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
@@ -135,7 +145,9 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(exchange_timeout, CIVIC_UNSET);
     MERGE(sessions_per_user, CIVIC_UNSET);
     MERGE(exchange_limit, CIVIC_UNSET);
-    conf->store = add->store.kind ? add->store : base->store;
+    conf->store = add->store.said ? add->store : base->store;
+    MERGE(store_secret, NULL);
+    MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
     return conf;
 }
@@ -144,7 +156,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 {
     civic_dir_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
-    conf->hide_intro = conf->unauthenticated = CIVIC_UNSET;
+    conf->hide_intro = conf->unauthenticated = conf->status_actions = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
     return conf;
 }
@@ -162,6 +174,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
+    MERGE(status_actions, CIVIC_UNSET);
     return conf;
 }
 
@@ -191,6 +204,21 @@ const char *civic_conf_interval(apr_interval_time_t *out, const char *arg)
         return "it must be at least one second and at most ten years";
     }
     *out = value;
+    return NULL;
+}
+
+const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
+{
+    civic_dir_conf_t *conf = dir;
+    const char *fault = civic_conf_interval(&conf->idle, arg);
+
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    /* .htaccess is read by many threads at once; there, the location's own limit counts. */
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS) && conf->idle < shortest_idle) {
+        shortest_idle = conf->idle;
+    }
     return NULL;
 }
 
@@ -254,12 +282,24 @@ const command_rec civic_directives[] = {
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
                   "On, Off or expr=...: whether requests here keep the session alive"),
+    AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
+                 "On: civic-status lists and ends people's sessions here (default Off)"),
 
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
 
-    AP_INIT_TAKE1("CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
-                  "where sessions live: shm, shm(bytes) or shm:path(bytes)"),
+    AP_INIT_TAKE1(
+        "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
+        "where sessions live: shm, shm(bytes), shm:path(bytes), redis://host:port/db "
+        "or socache:provider:arguments"),
+    AP_INIT_TAKE1("CivicSessionStoreSecretFile", civic_set_store_secret_file, NULL, RSRC_CONF,
+                  "file with the Redis' password, or user and password; second line: the "
+                  "Sentinels'"),
+    AP_INIT_TAKE1("CivicSessionStoreCACertificateFile", civic_set_store_ca_file, NULL,
+                  RSRC_CONF,
+                  "PEM file of who vouches for the Redis' certificate (default: the "
+                  "system's)"),
     AP_INIT_TAKE12(
         "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
         "file with 64 hex digits that seal what browsers carry, optionally the file "

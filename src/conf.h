@@ -10,6 +10,7 @@
 #include <http_config.h>
 #include <ap_expr.h>
 #include "record.h"
+#include "redis_address.h"
 #include "sip.h"
 
 #pragma GCC visibility push(default) /* the one symbol that is exported */
@@ -20,6 +21,7 @@ extern module AP_MODULE_DECLARE_DATA auth_civic_module;
 #define CIVIC_AUTH_TYPE "Civic"
 
 struct civic_runtime;
+struct civic_socache;
 
 /** One <CivicApplication>. */
 typedef struct {
@@ -41,11 +43,16 @@ typedef enum {
     CIVIC_UNAUTHENTICATED_PASS /* go on without identity */
 } civic_unauthenticated;
 
+typedef enum { CIVIC_STORE_SHM, CIVIC_STORE_REDIS, CIVIC_STORE_SOCACHE } civic_store_kind;
+
 /** CivicSessionStore. */
 typedef struct {
-    const char *kind; /* "shm"; NULL: not said */
+    int said; /* 0: not said, all of it is 0 */
+    civic_store_kind kind;
     const char *path; /* of shm; NULL: in httpd's runtime folder */
     apr_size_t size;  /* of shm, bytes */
+    const civic_redis_address_t *redis;
+    struct civic_socache *socache; /* store_socache.h */
 } civic_store_choice_t;
 
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
@@ -57,6 +64,8 @@ typedef struct {
     int sessions_per_user; /* 0: any number */
     int exchange_limit;    /* main server only, as all below */
     civic_store_choice_t store;
+    const civic_redis_secret_t *store_secret; /* NULL: none */
+    const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
@@ -77,6 +86,7 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
+    int status_actions; /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -107,7 +117,13 @@ const civic_application_t *civic_conf_application_of(const civic_server_conf_t *
 /** The longest CivicSessionLife of the configuration: how long the store keeps a session. */
 apr_interval_time_t civic_conf_longest_life(void);
 
-/** Forget it: a configuration is about to be read anew. */
+/**
+ * The shortest CivicSessionIdle of the configuration, this location's included: how fine the
+ * idle clock must be, since a use at one location counts at each.
+ */
+apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
+
+/** Forget both: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */
@@ -122,11 +138,15 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 /** The directives, in the order of doc/directives.md. */
 extern const command_rec civic_directives[];
 
-/* ---- setters, one per directive (conf_server.c, conf_application.c, conf_directory.c) ---- */
+/* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
+ * conf_directory.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
 const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault);
+
+/** For directives of the whole server: NULL, or what is wrong with the place. */
+const char *civic_conf_global_fault(cmd_parms *cmd, const char *arg);
 
 const char *civic_set_application(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_private_key_file(cmd_parms *cmd, void *dir, const char *arg);
@@ -150,6 +170,8 @@ const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *ar
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_store_secret_file(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_store_ca_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
                                     const char *previous);
 const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const argv[]);

@@ -4,7 +4,10 @@
 #include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <string.h>
@@ -204,7 +207,7 @@ const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg)
             apr_file_close(file);
         }
         if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
-            return civic_conf_fault(cmd, arg, open_fault(cmd, arg + 5, rv));
+            return civic_conf_fault(cmd, arg, open_fault(cmd, path ? path : arg + 5, rv));
         }
         text = bytes;
     }
@@ -214,6 +217,18 @@ const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg)
     }
     app->sip.civic_key = key;
     return NULL;
+}
+
+static int has_certificate(const char *path)
+{
+    BIO *bio = BIO_new_file(path, "r");
+    X509 *certificate = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
+    int has = certificate != NULL;
+
+    X509_free(certificate);
+    BIO_free(bio);
+    ERR_clear_error();
+    return has;
 }
 
 const char *civic_set_ca_certificate_file(cmd_parms *cmd, void *dir, const char *arg)
@@ -234,6 +249,9 @@ const char *civic_set_ca_certificate_file(cmd_parms *cmd, void *dir, const char 
         return civic_conf_fault(cmd, arg, open_fault(cmd, path ? path : arg, rv));
     }
     apr_file_close(file);
+    if (!has_certificate(path)) {
+        return civic_conf_fault(cmd, arg, "it has no certificate in PEM form");
+    }
     app->sip.ca_file = path;
     return NULL;
 }
@@ -246,43 +264,82 @@ const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg)
     if (!app || (fault = twice(cmd, app->sip.proxy))) {
         return fault;
     }
-    if ((strncasecmp(arg, "http://", 7) && strncasecmp(arg, "https://", 8))
-        || strcspn(arg, " \t@?#") != strlen(arg) || strlen(arg) < 9) {
+    if (!civic_url_is_proxy(arg, cmd->temp_pool)) {
         return civic_conf_fault(cmd, arg, "it must be of the form http://host:port");
     }
     app->sip.proxy = arg;
     return NULL;
 }
 
+/* A subresource integrity value: which digest, then its base64. NULL, or what is wrong. */
+static const char *integrity_fault(const char *value)
+{
+    static const struct {
+        const char *prefix;
+        apr_size_t characters, padding;
+    } known[] = {{"sha256-", 43, 1}, {"sha384-", 64, 0}, {"sha512-", 86, 2}};
+
+    for (int i = 0; i < 3; i++) {
+        const char *digits = value + strlen(known[i].prefix);
+
+        if (!strncmp(value, known[i].prefix, strlen(known[i].prefix))
+            && strlen(digits) == known[i].characters + known[i].padding
+            && strspn(digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                              "0123456789+/")
+                   == known[i].characters
+            && strspn(digits + known[i].characters, "=") == known[i].padding) {
+            return NULL;
+        }
+    }
+    return "an integrity value must be sha256-, sha384- or sha512- and base64";
+}
+
 const char *civic_set_browser_library(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     const char *fault = NULL;
     civic_application_t *app = section_of(cmd, dir, &fault);
+    int has_integrity;
 
     if (!app || (fault = twice(cmd, app->library_script))) {
         return fault;
     }
-    if (argc < 1 || argc > 3) {
+    has_integrity = argc > 1 && !strncmp(argv[argc - 1], "sha", 3);
+    if (argc < 1 || argc - has_integrity > 2) {
         return "CivicBrowserLibrary takes the URL of the script, then optionally that of the "
                "style sheet and an integrity value";
     }
-    for (int i = 0; i < argc; i++) {
-        int is_integrity =
-            i > 0
-            && (!strncmp(argv[i], "sha256-", 7) || !strncmp(argv[i], "sha384-", 7)
-                || !strncmp(argv[i], "sha512-", 7));
-
-        if (is_integrity) {
-            app->library_integrity = argv[i];
-        }
-        else if ((fault = url_fault(cmd, argv[i]))) {
+    for (int i = 0; i < argc - has_integrity; i++) {
+        if ((fault = url_fault(cmd, argv[i]))) {
             return fault;
         }
-        else {
-            *(i == 0 ? &app->library_script : &app->library_style) = argv[i];
+    }
+    if (has_integrity) {
+        app->library_integrity = argv[argc - 1];
+        if ((fault = integrity_fault(app->library_integrity))) {
+            return civic_conf_fault(cmd, app->library_integrity, fault);
         }
     }
+    app->library_script = argv[0];
+    app->library_style = argc - has_integrity > 1 ? argv[1] : NULL;
     return NULL;
+}
+
+/* A name, an address of IPv4, or one of IPv6 in brackets; `*.` before a name. */
+static int is_host_pattern(const char *pattern)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-.";
+    apr_size_t len = strlen(pattern);
+
+    if (*pattern == '[') {
+        return len > 2 && strspn(pattern + 1, "0123456789abcdefABCDEF:.") == len - 2
+               && pattern[len - 1] == ']';
+    }
+    if (!strncmp(pattern, "*.", 2)) {
+        pattern += 2;
+        len -= 2;
+    }
+    return len > 0 && strspn(pattern, letters) == len;
 }
 
 const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *const argv[])
@@ -296,12 +353,7 @@ const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *c
     }
     hosts = apr_array_make(cmd->pool, argc, sizeof(const char *));
     for (int i = 0; i < argc; i++) {
-        const char *name = strncmp(argv[i], "*.", 2) ? argv[i] : argv[i] + 2;
-
-        if (!*name
-            || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                            "0123456789-.:[]")
-                   != strlen(name)) {
+        if (!is_host_pattern(argv[i])) {
             return civic_conf_fault(cmd, argv[i],
                                     "it must be a host's name, or *. and a domain; no scheme, "
                                     "no path, no port");

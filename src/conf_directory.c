@@ -67,13 +67,6 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *fault = civic_conf_interval(&((civic_dir_conf_t *)dir)->idle, arg);
-
-    return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
-}
-
 const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg)
 {
     civic_activity_t *activity = apr_pcalloc(cmd->pool, sizeof(*activity));

@@ -1,4 +1,4 @@
-/* conf_server.c - directives of the server: store, keys, cookies, endpoint, limits of
+/* conf_server.c - directives of the server: seal keys, cookies, endpoint, limits of
  * exchanges. */
 #include "conf.h"
 
@@ -11,76 +11,17 @@
 #include "encoding.h"
 #include "return_path.h"
 #include "state.h"
-#include "store_shm.h"
 
-static const char main_server_only[] = "it belongs to the whole server: move it out of the "
-                                       "virtual host";
-
-static const char *global_fault(cmd_parms *cmd, const char *arg)
+const char *civic_conf_global_fault(cmd_parms *cmd, const char *arg)
 {
-    return cmd->server->is_virtual ? civic_conf_fault(cmd, arg, main_server_only)
-                                   : ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    return cmd->server->is_virtual
+               ? civic_conf_fault(cmd, arg,
+                                  "it belongs to the whole server: move it out of the virtual "
+                                  "host")
+               : ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 }
 
-/* ---- CivicSessionStore ---- */
-
-/* What follows "shm": nothing, (bytes), or :path(bytes). */
-static const char *shm_read(civic_store_choice_t *choice, cmd_parms *cmd, const char *arg)
-{
-    const char *open = ap_strrchr_c(arg, '(');
-    apr_size_t digits = open ? strspn(open + 1, "0123456789") : 0;
-    apr_int64_t bytes = CIVIC_STORE_SHM_DEFAULT;
-
-    if (open) {
-        if (digits == 0 || digits > 12 || strcmp(open + 1 + digits, ")")) {
-            return "it must be shm, shm(bytes) or shm:path(bytes), as shm(33554432)";
-        }
-        bytes = apr_atoi64(open + 1);
-    }
-    if (bytes < CIVIC_STORE_SHM_MIN || bytes > (apr_int64_t)64 << 30) {
-        return "the size must be 262144 to 68719476736 bytes";
-    }
-    choice->kind = "shm";
-    choice->size = (apr_size_t)bytes;
-    choice->path = NULL;
-    if (*arg == ':') {
-        const char *path =
-            open ? apr_pstrmemdup(cmd->pool, arg + 1, (apr_size_t)(open - arg - 1)) : arg + 1;
-
-        choice->path = *path ? ap_runtime_dir_relative(cmd->pool, path) : NULL;
-        return choice->path ? NULL : "the path is missing: shm:path(bytes)";
-    }
-    return arg == open || !*arg ? NULL
-                                : "it must be shm, shm(bytes) or shm:path(bytes), as "
-                                  "shm(33554432)";
-}
-
-static const struct {
-    const char *prefix;
-    const char *(*read)(civic_store_choice_t *choice, cmd_parms *cmd, const char *rest);
-} stores[] = {
-    {"shm", shm_read},
-};
-
-const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg)
-{
-    const char *fault = global_fault(cmd, arg);
-    civic_server_conf_t *conf = civic_server_conf(cmd->server);
-
-    if (fault) {
-        return fault;
-    }
-    for (apr_size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-        apr_size_t len = strlen(stores[i].prefix);
-
-        if (!strncmp(arg, stores[i].prefix, len)) {
-            fault = stores[i].read(&conf->store, cmd, arg + len);
-            return fault ? civic_conf_fault(cmd, arg, fault) : NULL;
-        }
-    }
-    return civic_conf_fault(cmd, arg,
-                            "there is no such store: shm, shm(bytes), shm:path(bytes)");
-}
+/* ---- CivicSealKeyFile ---- */
 
 /* A file with a seal key: 64 hex digits, white space around them. */
 static const char *seal_key_read(const char **hex, cmd_parms *cmd, const char *path)
@@ -111,7 +52,7 @@ static const char *seal_key_read(const char **hex, cmd_parms *cmd, const char *p
 const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *current,
                                     const char *previous)
 {
-    const char *fault = global_fault(cmd, current), *now, *before = NULL;
+    const char *fault = civic_conf_global_fault(cmd, current), *now, *before = NULL;
 
     if (!fault) {
         fault = seal_key_read(&now, cmd, current);
@@ -138,34 +79,49 @@ static int is_token(const char *text)
     return *text != '\0' && strlen(text) <= 64;
 }
 
+static const char *cookie_domain(civic_server_conf_t *conf, const char *domain)
+{
+    domain += *domain == '.';
+    if (!is_token(domain) || !strchr(domain, '.') || strchr(domain, '_')) {
+        return "Domain must be a domain name with a dot in it, as example.org";
+    }
+    conf->cookie_domain = domain;
+    return NULL;
+}
+
+static const char *cookie_path(civic_server_conf_t *conf, const char *path)
+{
+    if (!civic_return_path_is_local(path) || strpbrk(path, ";, ?#")) {
+        return "Path must start with a slash and have no ; , or space";
+    }
+    conf->cookie_path = path;
+    return NULL;
+}
+
+static const char *cookie_same_site(civic_server_conf_t *conf, const char *value)
+{
+    static const char *const values[] = {"Lax", "Strict", "None", NULL};
+
+    for (int i = 0; values[i]; i++) {
+        if (!strcasecmp(value, values[i])) {
+            conf->cookie_same_site = values[i];
+            return NULL;
+        }
+    }
+    return "SameSite must be Lax, Strict or None";
+}
+
 static const char *cookie_attribute(civic_server_conf_t *conf, const char *arg)
 {
     if (!strncasecmp(arg, "Domain=", 7)) {
-        const char *domain = arg[7] == '.' ? arg + 8 : arg + 7;
-
-        if (!is_token(domain) || !strchr(domain, '.') || strchr(domain, '_')) {
-            return "Domain must be a domain name with a dot in it, as example.org";
-        }
-        conf->cookie_domain = domain;
-        return NULL;
+        return conf->cookie_domain ? "Domain= is given twice" : cookie_domain(conf, arg + 7);
     }
     if (!strncasecmp(arg, "Path=", 5)) {
-        if (!civic_return_path_is_local(arg + 5) || strpbrk(arg + 5, ";, ?#")) {
-            return "Path must start with a slash and have no ; , or space";
-        }
-        conf->cookie_path = arg + 5;
-        return NULL;
+        return conf->cookie_path ? "Path= is given twice" : cookie_path(conf, arg + 5);
     }
     if (!strncasecmp(arg, "SameSite=", 9)) {
-        static const char *const values[] = {"Lax", "Strict", "None", NULL};
-
-        for (int i = 0; values[i]; i++) {
-            if (!strcasecmp(arg + 9, values[i])) {
-                conf->cookie_same_site = values[i];
-                return NULL;
-            }
-        }
-        return "SameSite must be Lax, Strict or None";
+        return conf->cookie_same_site ? "SameSite= is given twice"
+                                      : cookie_same_site(conf, arg + 9);
     }
     return "it must be Domain=, Path= or SameSite=; Secure and HttpOnly are always set";
 }
@@ -222,7 +178,7 @@ const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *ar
 
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg)
 {
-    const char *fault = global_fault(cmd, arg);
+    const char *fault = civic_conf_global_fault(cmd, arg);
     apr_size_t digits = strspn(arg, "0123456789");
 
     if (fault) {

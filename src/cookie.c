@@ -71,18 +71,39 @@ static int is_ours(const char *bare, const char *name, apr_size_t len)
     return 1;
 }
 
-static void keep(request_rec *r, const char *name, apr_size_t name_len, const char *value,
-                 apr_size_t value_len)
+/* Is it one that is looked for here? Others of our form may have been planted by a host beside
+ * this one: they do not take the room of those that count. */
+static int is_awaited(request_rec *r, const char *name)
+{
+    const apr_array_header_t *apps = civic_server_conf(r->server)->applications;
+
+    if (!strcmp(name, civic_cookie_name(r, login_suffix))) {
+        return 1;
+    }
+    for (int i = 0; i < apps->nelts; i++) {
+        const civic_application_t *app = APR_ARRAY_IDX(apps, i, const civic_application_t *);
+
+        if (!strcmp(name, civic_cookie_name(r, app->cookie_suffix))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void keep(request_rec *r, const char *name, const char *value, apr_size_t value_len)
 {
     civic_request_t *known = civic_request(r);
     civic_cookie_t *cookie;
 
+    if (!is_awaited(r, name)) {
+        return;
+    }
     if (!known->cookies) {
         known->cookies = apr_array_make(r->pool, 2, sizeof(civic_cookie_t));
     }
     if (known->cookies->nelts < COOKIES_KEPT && value_len <= CIVIC_LOGIN_COOKIE_LEN) {
         cookie = apr_array_push(known->cookies);
-        cookie->name = apr_pstrmemdup(r->pool, name, name_len);
+        cookie->name = name;
         cookie->value = apr_pstrmemdup(r->pool, value, value_len);
     }
 }
@@ -122,7 +143,8 @@ static void take_pair(request_rec *r, const char *pair, apr_size_t len)
     }
     equals = memchr(pair, '=', len);
     if (equals) {
-        keep(r, pair, (apr_size_t)(equals - pair), equals + 1, len - (equals - pair) - 1);
+        keep(r, apr_pstrmemdup(r->pool, pair, equals - pair), equals + 1,
+             len - (equals - pair) - 1);
     }
 }
 

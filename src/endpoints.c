@@ -109,11 +109,28 @@ static int section_applies(const request_rec *r, const core_dir_config *section,
     return !strncmp(section->d, r->uri, len) && (!r->uri[len] || r->uri[len] == '/');
 }
 
+/* The server's defaults, and on them what the endpoint's own sections say, <If> within them
+ * included. Conditions of the whole server belong to what surrounds. */
+static int configure(request_rec *r, ap_conf_vector_t *own)
+{
+    core_dir_config *core;
+
+    r->per_dir_config = r->server->lookup_defaults;
+    if (!own) {
+        return OK;
+    }
+    r->per_dir_config = ap_merge_per_dir_configs(r->pool, r->per_dir_config, own);
+    core = ap_get_core_module_config(r->per_dir_config); /* merged for this request alone */
+    core->sec_if = ((core_dir_config *)ap_get_core_module_config(own))->sec_if;
+    return ap_if_walk(r);
+}
+
 int civic_endpoints_configure(request_rec *r)
 {
+    ap_conf_vector_t **sections, *own = NULL;
     const core_server_config *core;
-    ap_conf_vector_t **sections;
     const char *prefix;
+    int status;
 
     if (!civic_request(r)->endpoint) {
         return DECLINED;
@@ -121,15 +138,14 @@ int civic_endpoints_configure(request_rec *r)
     core = ap_get_core_module_config(r->server->module_config);
     prefix = civic_conf_endpoint(civic_server_conf(r->server));
     sections = (ap_conf_vector_t **)core->sec_url->elts;
-    r->per_dir_config = r->server->lookup_defaults;
     for (int i = 0; i < core->sec_url->nelts; i++) {
         if (section_applies(r, ap_get_core_module_config(sections[i]), prefix)) {
-            r->per_dir_config =
-                ap_merge_per_dir_configs(r->pool, r->per_dir_config, sections[i]);
+            own = own ? ap_merge_per_dir_configs(r->pool, own, sections[i]) : sections[i];
         }
     }
+    status = configure(r, own);
     r->handler = "civic-endpoint"; /* keeps FallbackResource and the like away */
-    return DECLINED;
+    return status == OK ? DECLINED : status;
 }
 
 int civic_endpoints_handle(request_rec *r)

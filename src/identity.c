@@ -5,10 +5,13 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <string.h>
+#include <util_filter.h>
 
 #include "cookie.h"
+#include "runtime.h"
 
 static const char prefix[] = "CIVIC_";
+static ap_filter_rec_t *trailers;
 
 /* ---- what comes in ---- */
 
@@ -40,20 +43,53 @@ static int drop_ours(void *data, const char *name, const char *value)
     return 1;
 }
 
-int civic_identity_scrub(request_rec *r)
+static void scrub(request_rec *r)
 {
-    apr_array_header_t *names;
+    apr_array_header_t *names = apr_array_make(r->pool, 1, sizeof(const char *));
 
-    if (civic_server_conf(r->server)->applications->nelts == 0) {
-        return DECLINED;
-    }
-    names = apr_array_make(r->pool, 1, sizeof(const char *));
     apr_table_do(drop_ours, names, r->headers_in, NULL);
     for (int i = 0; i < names->nelts; i++) {
         apr_table_unset(r->headers_in, APR_ARRAY_IDX(names, i, const char *));
     }
+}
+
+/* Behind every piece of the body: the last one may have brought trailers. */
+static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
+                                    ap_input_mode_t mode, apr_read_type_e block,
+                                    apr_off_t bytes)
+{
+    apr_status_t rv = ap_get_brigade(f->next, brigade, mode, block, bytes);
+
+    scrub(f->r);
+    return rv;
+}
+
+/* MergeTrailers On: what follows a chunked body becomes headers once it is read. */
+static int may_bring_trailers(const request_rec *r)
+{
+    const core_server_config *core = ap_get_core_module_config(r->server->module_config);
+
+    return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE
+           && apr_table_get(r->headers_in, "Transfer-Encoding");
+}
+
+int civic_identity_scrub(request_rec *r)
+{
+    if (civic_server_conf(r->server)->applications->nelts == 0) {
+        return DECLINED;
+    }
+    scrub(r);
     civic_cookie_take(r);
+    if (may_bring_trailers(r)) {
+        ap_add_input_filter_handle(trailers, NULL, r, r->connection);
+    }
     return DECLINED;
+}
+
+void civic_identity_register(void)
+{
+    trailers =
+        ap_register_input_filter("CIVIC_TRAILERS", trailers_filter, NULL, AP_FTYPE_RESOURCE);
 }
 
 /* ---- what goes to the application ---- */
@@ -63,7 +99,7 @@ static int is_reserved(const char *folded)
 {
     return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
            || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
-           || !strcmp(folded, "ERROR_REFERENCE");
+           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS");
 }
 
 static const char collision[] = ""; /* marks, by its address, a name that two labels claim */
@@ -118,6 +154,18 @@ const char *civic_identity_user(request_rec *r, const civic_session_t *session)
     return value && *value && !civic_value_is_unsafe(value) ? value : NULL;
 }
 
+/* When it ends here if nothing more happens, seconds since the epoch. */
+static const char *session_ends(request_rec *r, const civic_session_t *session)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    civic_session_ends_t ends =
+        civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
+    apr_time_t end = civic_session_wall(civic_server_conf(r->server)->runtime->store,
+                                        ends.idle < ends.absolute ? ends.idle : ends.absolute);
+
+    return apr_psprintf(r->pool, "%" APR_TIME_T_FMT, apr_time_sec(end));
+}
+
 static void export(request_rec *r, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
@@ -127,6 +175,7 @@ static void export(request_rec *r, const civic_session_t *session)
     apr_table_setn(env, "CIVIC_USER_ID", record->user_id);
     apr_table_setn(env, "CIVIC_APPLICATION", record->application);
     apr_table_setn(env, "CIVIC_SCOPE", record->scope);
+    apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 

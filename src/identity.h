@@ -15,7 +15,7 @@ const char *civic_identity_user(request_rec *r, const civic_session_t *session);
 
 /**
  * Set r->ap_auth_type, r->user and CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE,
- * CIVIC_<LABEL>. Verified claims alone; a value with control characters or that is not UTF-8
+ * CIVIC_SESSION_ENDS, CIVIC_<LABEL>. Verified claims alone; a value with control characters or that is not UTF-8
  * is left out, and so are labels that fold to one name.
  */
 void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user);
@@ -27,7 +27,11 @@ const char *civic_identity_collisions(const civic_claims_t *claims, apr_pool_t *
  * where nobody logs in (an ErrorDocument), still knows who asked. */
 int civic_identity_restore(request_rec *r);
 
-/** post_read_request: drop inbound headers that could pass for ours, take out our cookies. */
+/** post_read_request: drop inbound headers that could pass for ours, take out our cookies.
+ * Where trailers become headers (MergeTrailers), they are dropped as they come in. */
 int civic_identity_scrub(request_rec *r);
+
+/** Register the filter that does so. */
+void civic_identity_register(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "encoding.h"
@@ -161,6 +162,16 @@ civic_reason civic_jws_verify(civic_jws_t *jws, const char *text, apr_size_t len
     return CIVIC_OK;
 }
 
+/* By libc, and not in full when it is no date: for a number of more than 80 digits APR's own %f
+ * shows what lies on the stack. */
+static const char *seconds(double time, apr_pool_t *pool)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), fabs(time) < 1e15 ? "%.3f" : "%g", time);
+    return apr_pstrdup(pool, text);
+}
+
 civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double tolerance,
                                    const char **detail, apr_pool_t *pool)
 {
@@ -170,16 +181,16 @@ civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double to
     }
     if (now > jws->expires_at + tolerance) {
         *detail = apr_psprintf(pool,
-                               "exp %.3f is %.0f s before this server's clock, %.3f: check "
+                               "exp %s is %s s before this server's clock, %s: check "
                                "NTP if it happens to everybody",
-                               jws->expires_at, now - jws->expires_at, now);
+                               seconds(jws->expires_at, pool),
+                               seconds(now - jws->expires_at, pool), seconds(now, pool));
         return CIVIC_TOKEN_EXPIRED;
     }
     if (now < jws->issued_at - tolerance) {
-        *detail = apr_psprintf(pool,
-                               "iat %.3f is %.0f s after this server's clock, %.3f: check "
-                               "NTP",
-                               jws->issued_at, jws->issued_at - now, now);
+        *detail = apr_psprintf(pool, "iat %s is %s s after this server's clock, %s: check NTP",
+                               seconds(jws->issued_at, pool),
+                               seconds(jws->issued_at - now, pool), seconds(now, pool));
         return CIVIC_TOKEN_EARLY;
     }
     return CIVIC_OK;

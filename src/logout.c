@@ -36,39 +36,6 @@ static civic_refusal_t refuse(civic_reason reason, const char *detail)
     return (civic_refusal_t){reason, detail};
 }
 
-/* One name=value; a name given twice is refused, as is what cannot be decoded. */
-static civic_refusal_t form_pair(apr_table_t *form, char *pair)
-{
-    char *value = strchr(pair, '=');
-
-    if (value) {
-        *value++ = '\0';
-    }
-    if (ap_unescape_urlencoded(pair) != OK || (value && ap_unescape_urlencoded(value) != OK)) {
-        return refuse(CIVIC_BODY_MALFORMED, "the form is not URL-encoded");
-    }
-    if (apr_table_get(form, pair)) {
-        return refuse(CIVIC_BODY_MALFORMED, "a field is given twice");
-    }
-    apr_table_setn(form, pair, value ? value : "");
-    return accepted;
-}
-
-static civic_refusal_t form_parse(apr_table_t *form, const char *text, apr_pool_t *pool)
-{
-    char *last, *copy = apr_pstrdup(pool, text);
-
-    for (char *pair = apr_strtok(copy, "&", &last); pair;
-         pair = apr_strtok(NULL, "&", &last)) {
-        civic_refusal_t refusal = form_pair(form, pair);
-
-        if (refusal.reason != CIVIC_OK) {
-            return refusal;
-        }
-    }
-    return accepted;
-}
-
 static civic_refusal_t wish_from_json(wish_t *wish, const char *text, apr_size_t len,
                                       apr_pool_t *pool)
 {
@@ -105,7 +72,7 @@ static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
     if (len > 0 && !civic_body_is(r, "application/x-www-form-urlencoded")) {
         return refuse(CIVIC_CONTENT_TYPE, "a form or JSON is expected");
     }
-    refusal = form_parse(form, text, r->pool);
+    refusal = civic_form_parse(form, text, r->pool);
     wish->back = apr_table_get(form, "return");
     wish->application = apr_table_get(form, "application");
     all = apr_table_get(form, "all");
@@ -132,6 +99,8 @@ static civic_reason end_one(request_rec *r, const civic_application_t *app, int 
         civic_cookie_set_session(r, app, NULL);
     }
     if (lookup->reason == CIVIC_OK && reason == CIVIC_OK) {
+        civic_counters_add(civic_server_conf(r->server)->runtime->counters,
+                           CIVIC_COUNT_LOGOUTS, 1);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       CIVIC_LOG_PREFIX "logout: application %s%s ref=%s", app->sip.app_id,
                       all ? ", all sessions" : "", civic_request_reference(r));
@@ -188,7 +157,7 @@ static const char *back_of_query(request_rec *r)
     apr_table_t *form = apr_table_make(r->pool, 4);
     const char *back;
 
-    if (!r->args || form_parse(form, r->args, r->pool).reason != CIVIC_OK) {
+    if (!r->args || civic_form_parse(form, r->args, r->pool).reason != CIVIC_OK) {
         return NULL;
     }
     back = apr_table_get(form, "return");

@@ -68,6 +68,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "scope", page->scope);
     apr_table_setn(values, "hide-intro", page->hide_intro ? "true" : "false");
     apr_table_setn(values, "state", page->state);
+    apr_table_setn(values, "issued", apr_ltoa(r->pool, (long)apr_time_sec(page->issued)));
     apr_table_setn(values, "library", app->library_script);
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
@@ -114,7 +115,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
     if (retry) {
-        apr_table_setn(values, "retry", retry);
+        /* Without a new login this person would be refused again. */
+        apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
+                       retry);
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_message_html, values, r->pool),
@@ -153,8 +156,12 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
 const civic_reply_t *civic_page_forbidden(request_rec *r)
 {
     apr_table_t *values = values_make(r);
+    const char *back = civic_request_return_path(r);
 
     apr_table_setn(values, "title", "Not allowed");
+    if (back) {
+        apr_table_setn(values, "back", back); /* where somebody else may log in */
+    }
     apr_table_setn(values, "words",
                    apr_psprintf(r->pool,
                                 "You are logged in as %s, who may not see this page. "

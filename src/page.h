@@ -12,6 +12,7 @@ typedef struct {
     const civic_application_t *application;
     const char *scope;
     const char *state; /* sealed, state.h */
+    apr_time_t issued; /* of the state */
     int hide_intro;
     civic_reason reason; /* why it is shown: its words stand on the page */
     const char *cause;   /* more about that, NULL for none */
@@ -30,7 +31,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);
 
-/** For a person who is logged in but may not see this. */
+/** For a person who is logged in but may not see this: logging out leads back here. */
 const civic_reply_t *civic_page_forbidden(request_rec *r);
 
 #endif

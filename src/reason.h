@@ -113,11 +113,11 @@ typedef enum {
       "Civic's answer could not be decrypted.")                                               \
     X(CIVIC_ANSWER_USER_ID, "answer-user-id", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,       \
       "Civic's answer does not say who you are.")                                             \
+    X(CIVIC_SCOPE_NOT_SHOWN, "scope-not-shown", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,      \
+      "The approval shows less than this page asks for.")                                     \
     X(CIVIC_PAYLOAD_HOST, "payload-host", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,           \
       "Civic's answer lies at a place that is not allowed.")                                  \
     /* this server */                                                                         \
-    X(CIVIC_STORE_FULL, "store-full", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,               \
-      "There is no room for your session.")                                                   \
     X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER, \
       "What Civic says about you does not fit into a session.")                               \
     X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER, \

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "page.h"
 #include "request.h"
+#include "runtime.h"
 
 enum { LOUD_EVERY_SEC = 10, RETRY_AFTER_SEC = 10 };
 
@@ -44,6 +45,7 @@ void civic_refusal_log(request_rec *r, const char *what, civic_refusal_t refusal
     const char *repeated =
         more ? apr_psprintf(r->pool, "; %u more like this before", more) : "";
 
+    civic_counters_refused(civic_server_conf(r->server)->runtime->counters, refusal.reason);
     ap_log_rerror(APLOG_MARK, level, 0, r, CIVIC_LOG_PREFIX "%s refused: %s (%s%s) ref=%s",
                   what, civic_reason_info(refusal.reason)->name,
                   refusal.detail ? refusal.detail : "no detail", repeated,

@@ -10,7 +10,7 @@ typedef enum {
     CIVIC_AS_PROBLEM /* a program reads it: problem+json */
 } civic_audience;
 
-/** One line: "auth_civic: <what> refused: <reason> (<detail>) ref=<reference>". Warnings and
+/** Counts, and writes one line: "auth_civic: <what> refused: <reason> (<detail>) ref=<reference>". Warnings and
  * errors of one reason appear as such once in ten seconds and child, else at level info. */
 void civic_refusal_log(request_rec *r, const char *what, civic_refusal_t refusal);
 

@@ -22,6 +22,7 @@ typedef struct {
     civic_session_t session;
     int cookies; /* how many of that name the browser sent */
     int used;    /* its use was noted */
+    int counted; /* what it is was counted */
 } civic_lookup_t;
 
 typedef struct {
@@ -33,6 +34,7 @@ typedef struct {
     apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
+    int guarded;                 /* its answer is for whoever is logged in, or not */
 
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */

@@ -8,9 +8,7 @@
 
 #include "request.h"
 
-#define FILTER_NAME "CIVIC_HEADERS"
-
-static ap_filter_rec_t *filter;
+static ap_filter_rec_t *headers;
 
 static void header_set(request_rec *r, const char *name, const char *value)
 {
@@ -43,25 +41,29 @@ static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
 
 void civic_respond_register(apr_pool_t *pool)
 {
-    filter =
-        ap_register_output_filter(FILTER_NAME, headers_filter, NULL, AP_FTYPE_PROTOCOL - 1);
+    headers = ap_register_output_filter("CIVIC_HEADERS", headers_filter, NULL,
+                                        AP_FTYPE_PROTOCOL - 1);
 }
 
 void civic_respond_insert_filter(request_rec *r)
 {
     if (civic_request(r)->reply) {
-        ap_add_output_filter_handle(filter, NULL, r, r->connection);
+        ap_add_output_filter_handle(headers, NULL, r, r->connection);
     }
 }
 
 int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
 {
+    if (r->eos_sent) {
+        /* A filter has answered already: httpd's own does when a body's coding is broken. */
+        return AP_FILTER_ERROR;
+    }
     civic_request(r)->reply = reply;
     if (status != HTTP_OK) {
         ap_custom_response(r, status, reply->body);
         return status;
     }
-    ap_add_output_filter_handle(filter, NULL, r, r->connection);
+    ap_add_output_filter_handle(headers, NULL, r, r->connection);
     ap_set_content_type(r, reply->content_type);
     ap_set_content_length(r, (apr_off_t)strlen(reply->body));
     if (!r->header_only) {

@@ -4,6 +4,7 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include "counters.h"
 #include "slots.h"
 #include "state.h"
 #include "store.h"
@@ -13,12 +14,17 @@ typedef struct civic_runtime {
     civic_store_t *store;
     civic_seal_keys_t seal_keys;
     civic_slots_t *slots;
+    civic_counters_t *counters;   /* of all restarts */
     civic_transport_t *transport; /* of this child */
 } civic_runtime_t;
 
 /** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the reason
  * was logged */
 int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
+
+/** What does not go together about a directive of the store (startup_store.c). @return NULL, or
+ * what is wrong */
+const char *civic_startup_store_fault(server_rec *s, const char *directive);
 
 /* Hooks, in the order in which httpd runs them. */
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);

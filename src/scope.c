@@ -11,17 +11,29 @@ int civic_scope_is_name(const char *scope)
            && strspn(scope, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
 }
 
+/* From the least to the greatest. */
+static const struct {
+    const char *name;
+    const char *evidence; /* how labels begin that only this one and greater ones show */
+} known[] = {
+    {"ANONYMOUS_LOGIN", NULL},
+    {"BASIC_SIGNUP", "contact."},
+    {"PROOF_OF_IDENTITY", "documents."},
+};
+
 static int rank(const char *scope)
 {
-    static const char *const known[] = {"ANONYMOUS_LOGIN", "BASIC_SIGNUP",
-                                        "PROOF_OF_IDENTITY"};
-
     for (int i = 0; i < 3; i++) {
-        if (!strcmp(scope, known[i])) {
+        if (!strcmp(scope, known[i].name)) {
             return i + 1;
         }
     }
     return 0;
+}
+
+const char *civic_scope_evidence(const char *scope)
+{
+    return rank(scope) ? known[rank(scope) - 1].evidence : NULL;
 }
 
 int civic_scope_covers(const char *held, const char *wanted)

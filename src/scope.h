@@ -16,4 +16,10 @@ int civic_scope_is_name(const char *scope);
  */
 int civic_scope_covers(const char *held, const char *wanted);
 
+/**
+ * How labels begin that an answer to this scope request holds and one to a lesser does not.
+ * @return NULL when nothing of that kind is known
+ */
+const char *civic_scope_evidence(const char *scope);
+
 #endif

@@ -7,7 +7,7 @@
 
 #include "encoding.h"
 
-enum { ID_BYTES = 32 };
+enum { ID_BYTES = 32, REFERENCE_BYTES = 6 };
 
 static civic_refusal_t refuse(civic_reason reason, const char *detail)
 {
@@ -36,6 +36,27 @@ int civic_session_id_is_sane(const char *id)
 apr_time_t civic_session_now(civic_store_t *store)
 {
     return store->ops->now(store);
+}
+
+apr_time_t civic_session_wall(civic_store_t *store, apr_time_t time)
+{
+    apr_interval_time_t shift = apr_time_now() - civic_session_now(store);
+
+    /* In whole seconds: what is shown of one time is always the same. */
+    return time
+           + apr_time_from_sec((shift + (shift < 0 ? -1 : 1) * APR_USEC_PER_SEC / 2)
+                               / APR_USEC_PER_SEC);
+}
+
+civic_session_ends_t civic_session_ends(const civic_session_t *session,
+                                        apr_interval_time_t idle, apr_interval_time_t life)
+{
+    civic_session_ends_t ends = {session->last_used + idle, session->record.created + life};
+
+    if (ends.absolute > session->expires) {
+        ends.absolute = session->expires;
+    }
+    return ends;
 }
 
 int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
@@ -70,13 +91,17 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     case CIVIC_STORE_OK:
         return refuse(CIVIC_OK, NULL);
     case CIVIC_STORE_EXHAUSTED:
-    case CIVIC_STORE_MISSING:
-        return refuse(CIVIC_STORE_FULL, "raise the size in CivicSessionStore");
+        return refuse(CIVIC_STORE_UNAVAILABLE, "raise the size of the session store");
+    case CIVIC_STORE_MISSING: /* before it was read back */
+        return refuse(
+            CIVIC_STORE_UNAVAILABLE,
+            "it was gone at once: this person's sessions were all ended meanwhile, or "
+            "the store is too small, or its clock is wrong");
     case CIVIC_STORE_TOO_LARGE:
         return refuse(CIVIC_SESSION_TOO_LARGE,
                       apr_psprintf(pool,
                                    "it needs %" APR_SIZE_T_FMT
-                                   " bytes: raise the size in CivicSessionStore",
+                                   " bytes: raise the size of the session store",
                                    len));
     default:
         return refuse(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
@@ -192,6 +217,21 @@ civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LE
 
 /* ---- a user's sessions ---- */
 
+int civic_session_can_list(const civic_store_t *store)
+{
+    return store->ops->visit_user != NULL;
+}
+
+const char *civic_session_reference(const civic_session_t *session, apr_pool_t *pool)
+{
+    unsigned char digest[CIVIC_SHA256_LEN];
+
+    if (!civic_sha256(digest, session->key, sizeof(session->key))) {
+        return NULL;
+    }
+    return civic_hex_encode(digest, REFERENCE_BYTES, pool);
+}
+
 typedef struct {
     apr_array_header_t *list;
     apr_pool_t *pool;
@@ -223,9 +263,11 @@ civic_reason civic_session_list(apr_array_header_t **list,
                                 civic_store_t *store, apr_pool_t *pool)
 {
     listing_t listing = {apr_array_make(pool, 4, sizeof(civic_session_t)), pool};
-    civic_reason reason =
-        reason_of(store->ops->visit_user(store, user, list_add, &listing, pool));
+    civic_reason reason = CIVIC_STORE_UNAVAILABLE;
 
+    if (store->ops->visit_user) {
+        reason = reason_of(store->ops->visit_user(store, user, list_add, &listing, pool));
+    }
     if (reason == CIVIC_OK) {
         qsort(listing.list->elts, (size_t)listing.list->nelts, sizeof(civic_session_t),
               by_login);

@@ -27,6 +27,19 @@ typedef struct {
 /** The time that sessions go by (store.h), which need not be the system's. */
 apr_time_t civic_session_now(civic_store_t *store);
 
+/** What the system's clock shows at such a time: for people to read. */
+apr_time_t civic_session_wall(civic_store_t *store, apr_time_t time);
+
+/** When a session ends if nothing more happens, by civic_session_now. */
+typedef struct {
+    apr_time_t idle;     /* moved by each use */
+    apr_time_t absolute; /* fixed at the login */
+} civic_session_ends_t;
+
+/** Under the limits of a location. */
+civic_session_ends_t civic_session_ends(const civic_session_t *session,
+                                        apr_interval_time_t idle, apr_interval_time_t life);
+
 /** @return 1; 0 when OpenSSL fails */
 int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
 
@@ -36,7 +49,7 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
  * @param id     the cookie's value, set on success alone
  * @param record its `created` is filled in
  * @param life   after which the store may forget it
- * @return CIVIC_OK; CIVIC_STORE_FULL, CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
+ * @return CIVIC_OK; CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
  *         CIVIC_INTERNAL
  */
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
@@ -62,7 +75,7 @@ civic_reason civic_session_end(const civic_session_t *session, civic_store_t *st
                                apr_pool_t *pool);
 
 /** All sessions of a user (civic_session_user), everywhere.
- * @return CIVIC_OK with their count, CIVIC_STORE_UNAVAILABLE */
+ * @return CIVIC_OK with their count (-1: unknown), CIVIC_STORE_UNAVAILABLE */
 civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
                                     civic_store_t *store, int *count, apr_pool_t *pool);
 
@@ -72,9 +85,15 @@ int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
                        const unsigned char realm[CIVIC_REALM_LEN], const char *application,
                        const char *user_id, apr_pool_t *pool);
 
+/** Can the store tell whose its sessions are? What follows is for those that can. */
+int civic_session_can_list(const civic_store_t *store);
+
+/** A short name for a session that opens nothing. @return in the pool; NULL when OpenSSL fails */
+const char *civic_session_reference(const civic_session_t *session, apr_pool_t *pool);
+
 /** A user's sessions, oldest login first.
  * @param list set on success, in the pool: of civic_session_t
- * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE */
+ * @return CIVIC_OK, CIVIC_STORE_UNAVAILABLE (also where the store cannot list) */
 civic_reason civic_session_list(apr_array_header_t **list,
                                 const unsigned char user[CIVIC_STORE_USER_LEN],
                                 civic_store_t *store, apr_pool_t *pool);

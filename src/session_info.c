@@ -26,28 +26,25 @@ static json_t *claims_json(const civic_claims_t *claims)
 }
 
 /* Sessions go by a clock of their own; people read the system's. */
-static json_int_t seconds(apr_time_t time, apr_interval_time_t shift)
+static json_int_t seconds(request_rec *r, apr_time_t time)
 {
-    return (json_int_t)apr_time_sec(time + shift);
+    civic_store_t *store = civic_server_conf(r->server)->runtime->store;
+
+    return (json_int_t)apr_time_sec(civic_session_wall(store, time));
 }
 
 static json_t *session_json(request_rec *r, const civic_session_t *session)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const civic_record_t *record = &session->record;
-    apr_interval_time_t shift =
-        apr_time_now() - civic_session_now(civic_server_conf(r->server)->runtime->store);
-    apr_time_t idle_ends = session->last_used + civic_conf_idle(dir);
-    apr_time_t ends = record->created + civic_conf_life(dir);
+    civic_session_ends_t ends =
+        civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
 
-    if (ends > session->expires) {
-        ends = session->expires;
-    }
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "application",
                      record->application, "scope", record->scope, "userId", record->user_id,
-                     "created", seconds(record->created, shift), "lastUsed",
-                     seconds(session->last_used, shift), "idleEnds", seconds(idle_ends, shift),
-                     "ends", seconds(ends, shift), "claims", claims_json(&record->claims));
+                     "created", seconds(r, record->created), "lastUsed",
+                     seconds(r, session->last_used), "idleEnds", seconds(r, ends.idle), "ends",
+                     seconds(r, ends.absolute), "claims", claims_json(&record->claims));
 }
 
 int civic_session_info(request_rec *r)

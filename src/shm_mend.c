@@ -180,6 +180,11 @@ static apr_uint32_t gather(civic_shard_t *shard, aged_t *found)
     enum { TAKEN = 0x80 };
     apr_uint32_t count = 0;
 
+    for (apr_uint32_t i = 0; i < shard->block_count; i++) {
+        if (shard->kinds[i] > KIND_FURTHER) {
+            shard->kinds[i] = KIND_UNUSED;
+        }
+    }
     for (link_t link = 1; link <= shard->block_count; link++) {
         if (shard->kinds[link - 1] != KIND_FIRST || !chain_length(shard, link)
             || !is_whole(shard, link)) {

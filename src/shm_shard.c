@@ -464,6 +464,9 @@ civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *
         return CIVIC_STORE_DOWN;
     }
     found = find(shard, key, &link);
+    if (found == FOUND && entry_at(shard, link)->expires <= now) {
+        found = NONE;
+    }
     if (found == FOUND) {
         entry_t *entry = entry_at(shard, link);
 

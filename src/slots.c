@@ -50,3 +50,18 @@ void civic_slots_give_back(const civic_slot_t *slot, civic_slots_t *slots)
         atomic_compare_exchange_strong(&slots->until[slot->index], &mine, 0);
     }
 }
+
+int civic_slots_taken(const civic_slots_t *slots, apr_time_t now)
+{
+    int taken = 0;
+
+    for (int i = 0; i < slots->count; i++) {
+        taken += atomic_load_explicit(&slots->until[i], memory_order_relaxed) > now;
+    }
+    return taken;
+}
+
+int civic_slots_limit(const civic_slots_t *slots)
+{
+    return slots->count;
+}

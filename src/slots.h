@@ -25,4 +25,10 @@ int civic_slots_take(civic_slot_t *slot, civic_slots_t *slots, apr_time_t now,
 
 void civic_slots_give_back(const civic_slot_t *slot, civic_slots_t *slots);
 
+/** How many are taken now. */
+int civic_slots_taken(const civic_slots_t *slots, apr_time_t now);
+
+/** How many there are. */
+int civic_slots_limit(const civic_slots_t *slots);
+
 #endif

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "log.h"
 #include "session.h"
+#include "socache.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -52,6 +53,17 @@ static const server_rec *any_with(const check_t *check, server_rec *host, const 
     return NULL;
 }
 
+/* Is there a host concerned that has a single application, so that nobody need say which? */
+static int any_with_one(const check_t *check, server_rec *host)
+{
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        if (civic_server_conf(s)->applications->nelts == 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int says(const ap_directive_t *node, const char *directive)
 {
     for (; node; node = node->next) {
@@ -88,11 +100,20 @@ static void check_auth_type(check_t *check, const ap_directive_t *node, server_r
                  "AuthType Civic, but no application is configured here: add a "
                  "<CivicApplication> with its keys");
     }
-    else if (host && civic_server_conf(host)->applications->nelts > 1
-             && !says(ap_conftree, "CivicUse")) {
+    else if (!any_with_one(check, host) && !says(ap_conftree, "CivicUse")) {
         complain(check, node,
                  "AuthType Civic, but several applications are configured and no "
                  "CivicUse says which one guards here");
+    }
+}
+
+/* These are the main server's; httpd has taken the last of each. */
+static void check_store(check_t *check, const ap_directive_t *node)
+{
+    const char *fault = civic_startup_store_fault(check->main_server, node->directive);
+
+    if (fault) {
+        complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
     }
 }
 
@@ -109,6 +130,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
         }
+        else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
+            check_store(check, node);
+        }
         check_nodes(check, node->first_child, host);
     }
 }
@@ -116,7 +140,7 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
-    return OK;
+    return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -152,6 +176,26 @@ static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
     return civic_session_realm(conf->realm, name);
 }
 
+/* The parent's memory outlives its restarts, the configuration does not. A module of another
+ * version, loaded at a restart, starts to count anew. */
+static civic_counters_t *counters_keep(server_rec *s)
+{
+    static const char key[] = "auth_civic.counters";
+    struct {
+        civic_counters_t *counters;
+        apr_uint32_t layout;
+    } *kept = ap_retained_data_get(key);
+
+    if (!kept) {
+        kept = ap_retained_data_create(key, sizeof(*kept));
+    }
+    if (!kept->counters || kept->layout != civic_counters_layout()) {
+        kept->counters = civic_counters_create(apr_time_now(), s->process->pool);
+        kept->layout = civic_counters_layout();
+    }
+    return kept->counters;
+}
+
 int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *s)
 {
@@ -165,7 +209,8 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);
-    if (!runtime->slots || !civic_startup_store(runtime, s, pconf)) {
+    runtime->counters = counters_keep(s);
+    if (!runtime->slots || !runtime->counters || !civic_startup_store(runtime, s, pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -1,8 +1,8 @@
 /* state.c - see state.h.
  *
- *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1)
- * scope | path login cookie: version(1) | id(16) | completed(8) | application(8) | logins(1) |
- * zeros
+ *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1) scope |
+ *                 path
+ *   login cookie: version(1) | id(16) | completed(8) | application(8) | zeros
  *
  * Integers are little endian. Both are what civic_seal seals, each for its own purpose.
  */
@@ -55,18 +55,22 @@ static int is_base64url(const char *text, apr_size_t len)
     return 1;
 }
 
-/* Text that came from the network -> what was sealed, with either key. */
+int civic_unseal(civic_bytes_t *clear, const civic_seal_keys_t *keys, const char *purpose,
+                 const void *data, apr_size_t len, apr_pool_t *pool)
+{
+    return civic_open(clear, keys->current, purpose, data, len, pool)
+           || (keys->has_previous
+               && civic_open(clear, keys->previous, purpose, data, len, pool));
+}
+
+/* Text that came from the network -> what was sealed. */
 static int unseal(civic_bytes_t *clear, const char *text, apr_size_t len, const char *purpose,
                   const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_bytes_t sealed;
 
-    if (!civic_base64url_decode(&sealed, text, len, pool)) {
-        return 0;
-    }
-    return civic_open(clear, keys->current, purpose, sealed.data, sealed.len, pool)
-           || (keys->has_previous
-               && civic_open(clear, keys->previous, purpose, sealed.data, sealed.len, pool));
+    return civic_base64url_decode(&sealed, text, len, pool)
+           && civic_unseal(clear, keys, purpose, sealed.data, sealed.len, pool);
 }
 
 /* ---- the login cookie ---- */
@@ -86,7 +90,6 @@ const char *civic_browser_seal(const civic_browser_t *browser, const civic_seal_
     memcpy(clear + 1, browser->id, CIVIC_BROWSER_ID_LEN);
     time_put(clear + 17, browser->completed);
     memcpy(clear + 25, browser->application, sizeof(browser->application));
-    clear[33] = browser->logins;
     if (!civic_seal(&sealed, keys->current, cookie_purpose, clear, sizeof(clear), pool)) {
         return NULL;
     }
@@ -107,7 +110,6 @@ int civic_browser_open(civic_browser_t *browser, const char *text,
     memcpy(browser->id, clear.data + 1, CIVIC_BROWSER_ID_LEN);
     browser->completed = time_get(clear.data + 17);
     memcpy(browser->application, clear.data + 25, sizeof(browser->application));
-    browser->logins = clear.data[33];
     return 1;
 }
 
@@ -209,14 +211,16 @@ civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t
                                apr_time_t now)
 {
     unsigned char digest[CIVIC_BROWSER_ID_LEN];
+    int too_old = now - state->issued > CIVIC_STATE_LIFE
+                  || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE);
 
-    if (!browser || !browser_digest(digest, browser)
+    /* The login cookie goes when its page is too old: that is what is wrong then. */
+    if (!browser) {
+        return too_old ? CIVIC_STATE_EXPIRED : CIVIC_STATE_FOREIGN;
+    }
+    if (!browser_digest(digest, browser)
         || !civic_equal(digest, state->browser, sizeof(digest))) {
         return CIVIC_STATE_FOREIGN;
     }
-    if (now - state->issued > CIVIC_STATE_LIFE
-        || state->issued - now > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
-        return CIVIC_STATE_EXPIRED;
-    }
-    return CIVIC_OK;
+    return too_old ? CIVIC_STATE_EXPIRED : CIVIC_OK;
 }

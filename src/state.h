@@ -40,8 +40,12 @@ typedef struct {
     unsigned char id[CIVIC_BROWSER_ID_LEN]; /* random */
     apr_time_t completed;                   /* last login that succeeded here, 0 for none */
     unsigned char application[8];           /* of that login: SHA-256 of its id, cut */
-    unsigned char logins;                   /* how many in quick succession */
 } civic_browser_t;
+
+/** civic_open with either key. @return 1 with `clear` set; 0 when neither sealed it for this
+ * purpose */
+int civic_unseal(civic_bytes_t *clear, const civic_seal_keys_t *keys, const char *purpose,
+                 const void *data, apr_size_t len, apr_pool_t *pool);
 
 /** Random id, nothing completed. @return 1, 0 when the random source fails */
 int civic_browser_new(civic_browser_t *browser);

@@ -41,8 +41,11 @@ typedef struct {
     apr_time_t last_used; /* moved by touch */
 } civic_stored_t;
 
+#define CIVIC_STORE_UNKNOWN ((apr_uint64_t)-1)
+
 typedef struct {
-    apr_uint64_t sessions; /* stored now, expired ones that were not reclaimed yet included */
+    /* stored now, expired ones that were not reclaimed yet included; CIVIC_STORE_UNKNOWN */
+    apr_uint64_t sessions;
     apr_uint64_t bytes_used, bytes_total; /* 0 where the store does not know */
     apr_uint64_t evicted;                 /* live sessions that had to go for new ones */
     apr_uint64_t mended; /* times that a part of the store was put in order again */
@@ -79,18 +82,20 @@ typedef struct {
     civic_store_result (*remove)(civic_store_t *store, const unsigned char *key,
                                  const unsigned char *user, apr_pool_t *pool);
 
-    /** End all sessions of a user, on every node. OK with their count, DOWN. */
+    /** End all sessions of a user, on every node: a login at the same time is wholly before
+     * or wholly after. OK with their count (-1: the store does not know), DOWN. */
     civic_store_result (*remove_user)(civic_store_t *store, const unsigned char *user,
                                       int *count, apr_pool_t *pool);
 
     /** Show all sessions of a user. OK (even when there was none), DOWN. NULL: the store
-     * cannot tell whose its sessions are, nor do remove_user. */
+     * cannot list them. */
     civic_store_result (*visit_user)(civic_store_t *store, const unsigned char *user,
                                      civic_store_visit_fn *visit, void *baton,
                                      apr_pool_t *pool);
 
     /** Test and set in one step: OK the first time a key is shown, MISSING every further time
-     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. */
+     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. A store that
+     *  is full of tokens may forget those that end first: the service refuses them as well. */
     civic_store_result (*once)(civic_store_t *store, const unsigned char *key,
                                apr_time_t expires, apr_pool_t *pool);
 

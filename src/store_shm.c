@@ -30,7 +30,7 @@ enum {
     BOOT_ID = 36,
     PAGE = 4096,
     SEEN_PROBES = 64,
-    SEEN_SHARE = 32, /* of the file's size, for one-time tokens */
+    SEEN_SHARE = 16, /* of the file's size, for one-time tokens: as many as sessions fit */
     SHARDS_MAX = 64
 };
 #define SHARD_LEAST (4 * 1024 * 1024) /* bytes: a record of 1 MiB fits */
@@ -43,6 +43,7 @@ typedef struct {
     char boot_id[BOOT_ID];
     apr_time_t wall, steady; /* one instant, on both clocks: see shm_now */
     pthread_mutex_t seen_lock;
+    apr_time_t said_full, said_nearly; /* by shm_now: the operator was told */
 } header_t;
 
 typedef struct {
@@ -346,9 +347,63 @@ static apr_time_t shm_now(civic_store_t *store)
     return now_of(store->state);
 }
 
+/* Once in a while over all processes. @return 1 for the one who is to say it */
+static int is_due(apr_time_t *said, apr_time_t now, apr_interval_time_t every)
+{
+    apr_time_t last = __atomic_load_n(said, __ATOMIC_RELAXED);
+
+    return (last == 0 || now - last >= every)
+           && __atomic_compare_exchange_n(said, &last, now, 0, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
+}
+
+static void say_room(shm_t *shm, const char *what, const civic_store_stats_t *stats)
+{
+    char line[300];
+
+    apr_snprintf(line, sizeof(line),
+                 "%s: %" APR_UINT64_T_FMT " sessions take %" APR_UINT64_T_FMT
+                 " of %" APR_UINT64_T_FMT " bytes, %" APR_UINT64_T_FMT
+                 " had to go so far: raise the size in CivicSessionStore",
+                 what, stats->sessions, stats->bytes_used, stats->bytes_total, stats->evicted);
+    say(shm, CIVIC_LOUD_WARN, line);
+}
+
+static void watch_room(shm_t *shm, const civic_shard_t *shard, apr_uint64_t evicted_before,
+                       apr_time_t now)
+{
+    civic_store_stats_t own = {0}, all = {0};
+
+    civic_shard_stats(shard, &own);
+    if (own.bytes_used < own.bytes_total / 5 * 4) {
+        return;
+    }
+    for (apr_uint32_t i = 0; i < shm->shard_count; i++) {
+        civic_shard_stats(&shm->shards[i], &all);
+    }
+    if (own.evicted > evicted_before
+        && is_due(&shm->header->said_full, now, apr_time_from_sec(60))) {
+        say_room(shm, "the session store is full, who was idle for longest is logged out",
+                 &all);
+    }
+    else if (all.bytes_used >= all.bytes_total / 5 * 4
+             && is_due(&shm->header->said_nearly, now, apr_time_from_sec(3600))) {
+        say_room(shm, "the session store is four fifths full", &all);
+    }
+}
+
 static civic_store_result shm_put(civic_store_t *store, const civic_stored_t *session)
 {
-    return civic_shard_put(shard_of(store->state, session->key), session, shm_now(store));
+    shm_t *shm = store->state;
+    civic_shard_t *shard = shard_of(shm, session->key);
+    civic_store_stats_t before = {0};
+    apr_time_t now = now_of(shm);
+    civic_store_result result;
+
+    civic_shard_stats(shard, &before);
+    result = civic_shard_put(shard, session, now);
+    watch_room(shm, shard, before.evicted, now);
+    return result;
 }
 
 static civic_store_result shm_get(civic_store_t *store, civic_stored_t *session,
@@ -399,30 +454,30 @@ static civic_store_result shm_visit_user(civic_store_t *store, const unsigned ch
     return result;
 }
 
-/* Under the lock. The first slot of the probe whose time has passed is taken. */
+/* Under the lock. A slot whose time has passed is taken, else that of the token that ends first:
+ * Civic refuses it as well, and nobody is turned away because tokens are many. */
 static civic_store_result note_seen(shm_t *shm, const unsigned char *key, apr_time_t expires,
                                     apr_time_t now)
 {
-    seen_t *unused = NULL;
+    seen_t *slot = NULL;
     apr_uint32_t n;
 
     memcpy(&n, key, sizeof(n));
     for (apr_uint32_t i = 0; i < SEEN_PROBES; i++) {
-        seen_t *slot = &shm->seen[(n + i) % shm->seen_count];
+        seen_t *each = &shm->seen[(n + i) % shm->seen_count];
 
-        if (slot->expires <= now) {
-            unused = unused ? unused : slot;
-        }
-        else if (!memcmp(slot->key, key, sizeof(slot->key))) {
+        if (each->expires > now && !memcmp(each->key, key, sizeof(each->key))) {
             return CIVIC_STORE_MISSING;
         }
-    }
-    if (!unused) {
-        return CIVIC_STORE_EXHAUSTED;
+        if (!slot || each->expires < slot->expires) {
+            slot = each;
+        }
     }
     /* In this order: a process that dies in between leaves the slot unused. */
-    memcpy(unused->key, key, sizeof(unused->key));
-    __atomic_store_n(&unused->expires, expires, __ATOMIC_RELEASE);
+    slot->expires = 0;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(slot->key, key, sizeof(slot->key));
+    __atomic_store_n(&slot->expires, expires, __ATOMIC_RELEASE);
     return CIVIC_STORE_OK;
 }
 

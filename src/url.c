@@ -3,12 +3,14 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
 
 int civic_host_is_loopback(const char *host)
 {
     apr_size_t len = strlen(host);
+    struct in_addr address;
 
     if (!strcasecmp(host, "localhost") || !strcmp(host, "::1") || !strcmp(host, "[::1]")) {
         return 1;
@@ -16,16 +18,9 @@ int civic_host_is_loopback(const char *host)
     if (len > 10 && !strcasecmp(host + len - 10, ".localhost")) {
         return 1;
     }
-    /* Four numbers, nothing else: 127.evil.example is a name like any other. */
-    if (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == len) {
-        int dots = 0;
-
-        for (const char *p = host; *p; p++) {
-            dots += *p == '.';
-        }
-        return dots == 3;
-    }
-    return 0;
+    /* Four numbers, nothing else: 127.evil.example is a name like any other, and so is
+     * 127.999.0.1, which a resolver would be asked for. */
+    return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns)
@@ -74,6 +69,17 @@ static CURLU *url_parse(const char *text)
     return url;
 }
 
+/* libcurl decodes %xx in a host: what comes out must still be a name or an address. */
+static int is_host(const char *name)
+{
+    apr_size_t len = strlen(name);
+
+    return len > 0
+           && strspn(name,
+                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]")
+                  == len;
+}
+
 const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool)
 {
     int is_http = !strncasecmp(url, "http://", 7);
@@ -94,8 +100,8 @@ const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool
     }
     name = url_part(parsed, CURLUPART_HOST, 0, pool);
     curl_url_cleanup(parsed);
-    if (!name || !*name) {
-        return "it has no host";
+    if (!name || !is_host(name)) {
+        return "it has no host, or one with a character that no host has";
     }
     if (is_http && !civic_host_is_loopback(name)) {
         return "plain http is allowed to loopback (localhost) only: use https";
@@ -119,4 +125,22 @@ const char *civic_url_origin(const char *url, apr_pool_t *pool)
     port = url_part(parsed, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, pool);
     curl_url_cleanup(parsed);
     return apr_pstrcat(pool, scheme, "://", host, port ? ":" : NULL, port, NULL);
+}
+
+int civic_url_is_proxy(const char *url, apr_pool_t *pool)
+{
+    CURLU *parsed = url_parse(url);
+    const char *scheme, *path;
+    int fits;
+
+    if (!parsed) {
+        return 0;
+    }
+    scheme = url_part(parsed, CURLUPART_SCHEME, 0, pool);
+    path = url_part(parsed, CURLUPART_PATH, 0, pool);
+    fits = scheme && (!strcmp(scheme, "http") || !strcmp(scheme, "https"))
+           && (!path || !strcmp(path, "/")) && !url_part(parsed, CURLUPART_QUERY, 0, pool)
+           && !url_part(parsed, CURLUPART_FRAGMENT, 0, pool);
+    curl_url_cleanup(parsed);
+    return fits;
 }

@@ -24,4 +24,7 @@ const char *civic_url_check(const char *url, const char **host, apr_pool_t *pool
  * own port is left out. */
 const char *civic_url_origin(const char *url, apr_pool_t *pool);
 
+/** Is this a forward proxy: http or https, host, perhaps a port, nothing else? */
+int civic_url_is_proxy(const char *url, apr_pool_t *pool);
+
 #endif

@@ -6,6 +6,7 @@
   var id = main.dataset.id;
   var progress = document.getElementById('progress');
   var intro = document.getElementById('intro');
+  var scan = document.getElementById('scan');
   var done = false;
   var wasRead = false;
 
@@ -50,6 +51,9 @@
     if (id) {
       fetch('/hosted/cancel/' + id, { method: 'POST' });
     }
+    if (window.parent === window) { /* not in a frame: a telephone's browser was sent here */
+      history.back();
+    }
     finish({ civic: 'cancelled' });
   });
 
@@ -60,10 +64,10 @@
     }, 1000);
   } else if (main.dataset.intro === 'true') {
     intro.hidden = false;
-    document.getElementById('qr').hidden = true;
+    scan.hidden = true;
     document.getElementById('intro-go').addEventListener('click', function () {
       intro.hidden = true;
-      document.getElementById('qr').hidden = false;
+      scan.hidden = false;
       poll();
     });
   } else {

@@ -18,9 +18,12 @@
     return parameter('civic-mobile') === '1' || /Mobi|Android/i.test(navigator.userAgent);
   }
 
+  /* Without the uuid, everything else letter by letter. */
   function pageAddress() {
     var url = new URL(location.href);
-    url.searchParams.delete('uuid');
+    url.search = url.search.slice(1).split('&').filter(function (part) {
+      return part.split('=')[0] !== 'uuid';
+    }).join('&');
     return url.href;
   }
 

@@ -6,9 +6,12 @@
   var button = document.getElementById('signupButton');
   var retry = document.getElementById('civic-retry');
   var status = document.getElementById('civic-status');
-  var LIBRARY_WAIT = 8000; /* ms until a library that does not come is given up */
+  var LIBRARY_WAIT = 8000; /* ms until the person hears that the library does not come */
+  var SCOPES = ['ANONYMOUS_LOGIN', 'BASIC_SIGNUP', 'PROOF_OF_IDENTITY']; /* each covers those before */
   var channel = 'BroadcastChannel' in window ? new BroadcastChannel('civic-login') : null;
   var sip = null;
+  var tries = 0; /* to load the library */
+  var delivering = false; /* the server has a code and may set a session's cookie any moment */
   var leaving = false;
   var again = null; /* what "Try again" does */
 
@@ -58,7 +61,7 @@
   function refused(problem) {
     var text = (problem && problem.detail) || 'The login did not succeed.';
     if (problem && problem.reference) {
-      text += ' (Reference: ' + problem.reference + ')';
+      text += ' (Reference:\u00a0' + problem.reference + ')';
     }
     var kind = problem && problem.retry;
     fail(text, kind === 'never' ? null : function () {
@@ -68,6 +71,10 @@
   }
 
   function deliver(token) {
+    if (delivering || leaving) {
+      return;
+    }
+    delivering = true;
     say('Civic has approved. Logging you in …');
     offer(null);
     button.disabled = true;
@@ -78,8 +85,10 @@
       headers: { 'Content-Type': 'application/json', 'Accept': 'application/json' },
       body: JSON.stringify({ token: token, state: page.dataset.state })
     }).then(function (answer) {
-      return answer.json().then(function (body) {
-        if (!answer.ok) {
+      /* What stands between may answer in words of its own. */
+      return answer.json().catch(function () { return null; }).then(function (body) {
+        delivering = false;
+        if (!answer.ok || !body) {
           refused(body);
           return;
         }
@@ -90,8 +99,10 @@
         go(body.location);
       });
     }).catch(function () {
+      delivering = false;
+      /* The code has probably not arrived, so it still counts. */
       fail('This site could not be reached. Are you offline?', function () {
-        go(ownPath());
+        deliver(token);
       });
     });
   }
@@ -141,59 +152,74 @@
       return;
     }
     button.disabled = false;
+    offer(null);
     /* Back from the Civic app in a new tab: the library goes on by itself. */
     say(/[?&]uuid=/.test(location.search) ? 'Finishing your login …' : '');
   }
 
+  /* Browsers let a second request wait for a first one of the same address, which may hang. */
+  function libraryAddress() {
+    var address = page.dataset.library;
+    tries += 1;
+    return tries === 1 ? address : address + (/\?/.test(address) ? '&' : '?') + 'try=' + tries;
+  }
+
   function load() {
     var script = document.createElement('script');
-    var settled = false;
+    var timer = setTimeout(function () {
+      lost('Civic’s login does not load. An ad blocker or your network may keep it away.');
+    }, LIBRARY_WAIT);
 
-    function settle(text) {
-      if (settled) {
-        return;
-      }
-      settled = true;
-      if (text) {
-        script.remove();
+    /* One that was tried before, or comes late, is as good as this one. */
+    function lost(text) {
+      clearTimeout(timer);
+      if (!sip) {
         fail(text, load);
-      } else {
-        ready();
       }
     }
 
     offer(null);
     say('Loading …');
-    script.src = page.dataset.library;
+    script.src = libraryAddress();
     if (page.dataset.integrity) {
       script.integrity = page.dataset.integrity;
       script.crossOrigin = 'anonymous';
     }
     script.onload = function () {
-      settle(window.civic && window.civic.sip ? '' : 'Civic’s login did not load as expected.');
+      clearTimeout(timer);
+      if (sip) {
+        return;
+      }
+      if (window.civic && window.civic.sip) {
+        ready();
+      } else {
+        lost('Civic’s login did not load as expected.');
+      }
     };
     script.onerror = function () {
-      settle('Civic’s login could not be loaded. An ad blocker or your network may keep it away.');
+      lost('Civic’s login could not be loaded. An ad blocker or your network may keep it away.');
     };
-    setTimeout(function () {
-      settle('Civic’s login does not load. An ad blocker or your network may keep it away.');
-    }, LIBRARY_WAIT);
     document.head.appendChild(script);
   }
 
-  /* Another tab may have logged in: then this one has nothing left to ask. */
+  function fits(session) {
+    var held = SCOPES.indexOf(session.scope);
+    var wanted = SCOPES.indexOf(page.dataset.scope);
+    return session.application === page.dataset.appId &&
+      session.created >= Number(page.dataset.issued) &&
+      (session.scope === page.dataset.scope || (wanted >= 0 && held >= wanted));
+  }
+
+  /* Another tab may have logged in since this page was made: then there is nothing left to ask.
+     Sessions from before are those that did not open it. */
   function look() {
-    if (leaving || document.visibilityState !== 'visible' ||
-        page.dataset.reason !== 'login-required') {
+    if (document.visibilityState !== 'visible') {
       return;
     }
     fetch(page.dataset.session, { credentials: 'same-origin', cache: 'no-store' })
       .then(function (answer) { return answer.json(); })
       .then(function (body) {
-        var fits = body.sessions.some(function (session) {
-          return session.application === page.dataset.appId && session.scope === page.dataset.scope;
-        });
-        if (fits && !leaving) {
+        if (body.sessions.some(fits) && !delivering && !leaving) {
           go(ownPath());
         }
       })
@@ -207,6 +233,11 @@
     }
   });
   document.addEventListener('visibilitychange', look);
+  window.addEventListener('pageshow', function (event) {
+    if (event.persisted) { /* Back, to a page that the browser had kept */
+      look();
+    }
+  });
   if (channel) {
     channel.onmessage = function (message) {
       if (message.data === page.dataset.appId) {

@@ -12,11 +12,15 @@ use IO::Socket::INET ();
 
 my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
 
-# A port that nobody listens at now.
+# A port that nobody listens at now; another one at each call.
+my %given;
+
 sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1)
-        or die "no free port: $!";
-    return $socket->sockport;
+    while (1) {
+        my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1)
+            or die "no free port: $!";
+        return $socket->sockport if !$given{ $socket->sockport }++;
+    }
 }
 
 sub ask_apxs {
@@ -25,6 +29,13 @@ sub ask_apxs {
     $apxs = $ENV{APXS} if $ENV{APXS};
     chomp(my $answer = `$apxs -q $what 2>/dev/null`);
     return $answer;
+}
+
+# The folder of the sources, as configure noted it.
+sub source_dir {
+    open my $in, '<', "$ENV{CIVIC_BUILD}/Makefile" or die "$ENV{CIVIC_BUILD}/Makefile: $!";
+    my ($dir) = map { /^abs_top_srcdir = (.*)/ } <$in>;
+    return $dir // die 'no abs_top_srcdir';
 }
 
 # Fill in what the caller did not say. Keys and certificates are made by tools/test.
@@ -38,13 +49,9 @@ sub prepare {
         '/usr/local/apache2/bin/httpd')[0];
     $ENV{CIVIC_MODULES} //= ask_apxs('LIBEXECDIR');
     die "CIVIC_BUILD must name the folder with the built modules\n" unless $ENV{CIVIC_BUILD};
-    my %used;
-    for my $name (@PORTS) {
-        next if $ENV{"CIVIC_PORT_$name"};
-        my $port = free_port();
-        $port = free_port() while $used{$port}++;
-        $ENV{"CIVIC_PORT_$name"} = $port;
-    }
+    $ENV{"CIVIC_PORT_$_"} ||= free_port() for @PORTS;
+    # The port that Apache::Test asks whether its server is up: nobody else's.
+    $ENV{APACHE_TEST_PORT} //= free_port();
     make_path($ENV{CIVIC_LOGS});
     return;
 }

@@ -25,13 +25,20 @@ sub plain {
     return shift->new(base => "http://localhost:$ENV{CIVIC_PORT_SANDBOX_PLAIN}");
 }
 
-sub post {
+# Gives the response, whatever it is.
+sub try {
     my ($self, $path, %body) = @_;
-    my $response = $self->{agent}->post(
+    return $self->{agent}->post(
         "$self->{base}$path",
         'Content-Type' => 'application/json',
         Content        => $JSON->encode(\%body)
     );
+}
+
+# Gives the answer; dies when it is a refusal.
+sub post {
+    my ($self, $path, %body) = @_;
+    my $response = $self->try($path, %body);
     die "sandbox$path: " . $response->as_string unless $response->is_success;
     return $JSON->decode($response->content);
 }
@@ -39,6 +46,7 @@ sub post {
 # An authorization code that somebody approved.
 #   appId, scope, person (default jane)
 #   fault     plays when this code is exchanged
+#   data      list of items shown in place of the person's
 #   claims    members of the token's payload to replace; undef takes one away
 #   header    replaces the JOSE header
 #   signWith  "other": signed with a key that is nobody's

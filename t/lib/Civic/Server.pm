@@ -8,11 +8,15 @@ use warnings FATAL => 'all';
 use File::Path qw(make_path);
 use File::Temp ();
 use IO::Socket::INET ();
+use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 
+use Civic::Client ();
 use Civic::Env ();
+use Civic::Log ();
 
 my $count = 0;
+my %started;    # number => server, weakly
 
 # conf     text of the configuration behind modules, ServerRoot, logs
 # defines  names for -D
@@ -30,7 +34,7 @@ sub new {
         $self->{env}{"CIVIC_PORT_$name"} = $self->{ports}{$name};
     }
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
-    $self->write_conf(<<"END" . ($how{conf} || ''));
+    $self->{preamble} = <<"END";
 ServerRoot "$dir"
 DefaultRuntimeDir "$dir/logs"
 PidFile "$dir/logs/httpd.pid"
@@ -39,16 +43,92 @@ ServerName localhost
 ${user}Include \${CIVIC_T}/conf/modules.conf
 Include \${CIVIC_T}/conf/server.conf
 END
+    $self->write_conf($how{conf} || '');
     return $self;
 }
 
-sub dir  { return "$_[0]{dir}" }
-sub port { return $_[0]{ports}{ $_[1] } }
+# An httpd with the whole site of t/conf and a sandbox of its own. `conf` comes before it.
+sub site {
+    my ($class, %how) = @_;
+    my $includes = join '', map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site);
+    return $class->new(
+        %how,
+        conf  => ($how{conf} || '') . $includes,
+        ports => [qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND), @{ $how{ports} || [] }]
+    );
+}
 
+# Text of a <CivicApplication> at the server's sandbox; a directive whose value is undef is left
+# out, others are added.
+sub application {
+    my ($id, %directives) = @_;
+    my $keys = '${CIVIC_KEYS}';
+    my $base = 'https://localhost:${CIVIC_PORT_SANDBOX}';
+    my %all = (
+        CivicPrivateKeyFile    => "$keys/$id.key",
+        CivicSecretFile        => "$keys/$id.secret",
+        CivicApiUrl            => "$base/sip",
+        CivicPublicKey         => "file:$keys/civic.pub",
+        CivicCACertificateFile => "$keys/ca.pem",
+        CivicPayloadHosts      => 'localhost',
+        CivicBrowserLibrary    => "$base/js/civic.sip.min.js",
+        %directives,
+    );
+    return join '', qq{<CivicApplication "$id">\n},
+        (map { defined $all{$_} ? "$_ $all{$_}\n" : () } sort keys %all), "</CivicApplication>\n";
+}
+
+# Text of a virtual host over TLS at the port of that name, with /members for people who are
+# logged in and what `text` adds.
+sub host {
+    my ($port, $text, %how) = @_;
+    my $address = "127.0.0.1:\${CIVIC_PORT_$port}";
+    my $tls = $how{plain} ? '' : join "\n", 'SSLEngine on',
+        'SSLCertificateFile ${CIVIC_KEYS}/server.pem', 'SSLCertificateKeyFile ${CIVIC_KEYS}/server.key';
+    return <<"END";
+Listen $address
+<VirtualHost $address>
+ServerName localhost
+DocumentRoot \${CIVIC_T}/htdocs
+$tls
+$text
+<Location "/members">
+AuthType Civic
+AuthName "Members"
+Require valid-user
+</Location>
+</VirtualHost>
+END
+}
+
+# A client of this server, at the port of that name; `how` as Civic::Client takes it.
+sub client {
+    my ($self, $port, %how) = @_;
+    my $scheme = ($port || '') eq 'PLAIN' ? 'http' : 'https';
+    my $sandbox = $scheme eq 'http' ? 'SANDBOX_PLAIN' : 'SANDBOX';
+    return Civic::Client->new(
+        site    => "$scheme://localhost:" . $self->port($port || 'SITE'),
+        sandbox => Civic::Sandbox->new(base => "$scheme://localhost:" . $self->port($sandbox)),
+        %how
+    );
+}
+
+sub log_path { return "$_[0]{dir}/logs/error_log" }
+
+# A mark in this server's log, for Civic::Log.
+sub mark { return Civic::Log::mark($_[0]->log_path) }
+
+sub dir  { return "$_[0]{dir}" }
+sub port { return $_[0]{env}{"CIVIC_PORT_$_[1]"} }
+
+# Gives the number of the line whose text begins with the mark ">>", which is taken away.
 sub write_conf {
     my ($self, $text) = @_;
+    $text = $self->{preamble} . $text;
+    my $line = $text =~ /\A(.*?)^\s*>>/ms ? 1 + ($1 =~ tr/\n//) : undef;
+    $text =~ s/^\s*>>//m;
     $self->write_file('httpd.conf', $text);
-    return;
+    return $line;
 }
 
 # A file in the server's folder; gives its path.
@@ -59,6 +139,17 @@ sub write_file {
     print $out $text;
     close $out or die "$path: $!";
     chmod $mode, $path if defined $mode;
+    return $path;
+}
+
+# An authority that vouches for nobody: its certificate, in the server's folder.
+sub authority {
+    my ($self, $name) = @_;
+    local %ENV = %{ $self->{env} };
+    my $path = "$self->{dir}/$name.pem";
+    my $printed = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$name -keyout $path.key -out $path 2>&1`;
+    die "openssl: $printed" if $?;
+    chmod 0644, $path;
     return $path;
 }
 
@@ -86,8 +177,23 @@ sub start {
     my ($status, $text) = $self->run('-k', 'start');
     die "httpd did not start: $text" . $self->error_log if $status;
     $self->{running} = 1;
-    $self->wait_for_ports;
+    $self->{starter} = $$;
+    weaken($started{ $self->{number} } = $self);
+    $self->wait_for_generation($self->{before} || 0);
     return $self;
+}
+
+# Until the parent says that it runs, once more than so often, and listens. (The ports are open
+# before that.)
+sub wait_for_generation {
+    my ($self, $before) = @_;
+    my $end = time + 20;
+    until (($self->{before} = $self->generations) > $before) {
+        die "no new generation: " . $self->error_log if time > $end;
+        sleep 0.05;
+    }
+    $self->wait_for_ports;
+    return;
 }
 
 sub wait_for_ports {
@@ -118,12 +224,7 @@ sub again {
     my $before = $self->generations;
     my ($status, $text) = $self->run('-k', $how);
     die "httpd -k $how: $text" if $status;
-    my $end = time + 20;
-    until ($self->generations > $before) {
-        die "no new generation: " . $self->error_log if time > $end;
-        sleep 0.05;
-    }
-    $self->wait_for_ports;
+    $self->wait_for_generation($before);
     return;
 }
 
@@ -131,11 +232,12 @@ sub stop {
     my $self = shift;
     my $pid = $self->pid;
     $self->{running} = 0;
+    $self->{before} = $self->generations;
     return unless $pid;
     kill TERM => $pid;
-    my $end = time + 20;
+    my $end = time + 30;
     while (kill 0 => $pid) {
-        if (time > $end) { kill KILL => $pid; last }
+        if (time > $end) { kill -KILL => $pid; last }    # its whole group
         sleep 0.05;
     }
     return;
@@ -143,24 +245,34 @@ sub stop {
 
 sub error_log {
     my $self = shift;
-    open my $in, '<', "$self->{dir}/logs/error_log" or return '';
+    open my $in, '<', $self->log_path or return '';
     local $/;
     return <$in> // '';
+}
+
+# Stop, and keep the log beside the others, so that a last test can search them all.
+sub finish {
+    my $self = shift;
+    return if !$self->{running} || $self->{starter} != $$;
+    $self->stop;
+    my $log = $self->error_log;
+    if ($ENV{CIVIC_LOGS} && open my $out, '>>', "$ENV{CIVIC_LOGS}/servers_log") {
+        print $out $log;
+    }
+    return;
 }
 
 sub DESTROY {
     my $self = shift;
     local ($., $@, $!, $^E, $?);
-    if ($self->{running}) {
-        $self->stop;
-        # Kept beside the others, so that a last test can search them all.
-        if ($ENV{CIVIC_LOGS} && open my $in, '<', "$self->{dir}/logs/error_log") {
-            if (open my $out, '>>', "$ENV{CIVIC_LOGS}/servers_log") {
-                print $out $_ while <$in>;
-            }
-        }
-    }
+    $self->finish if ${^GLOBAL_PHASE} ne 'DESTRUCT';
     return;
+}
+
+# Those that live until the end go before their folders do.
+END {
+    local $?;
+    $_->finish for grep {defined} values %started;
 }
 
 1;

@@ -1,0 +1,158 @@
+# What holds where: main server < virtual host < directory < deeper directory < .htaccess. Every
+# combination of who says something is asked, by what a request sees.
+use strict;
+use warnings FATAL => 'all';
+
+use Apache::Test qw(-withtestmore);
+use File::Path qw(make_path);
+
+use lib 't/lib';
+use Civic::Client ();
+use Civic::Log ();
+use Civic::Server ();
+
+my @levels = qw(main host directory deeper htaccess);
+# What each level says, and what is so when nobody says anything.
+my %says = (
+    CivicUse             => [qw(CO-ALPHA CO-BETA CO-ALPHA CO-BETA CO-ALPHA)],
+    CivicScope           => [qw(SCOPE_MAIN SCOPE_HOST SCOPE_DIRECTORY SCOPE_DEEPER SCOPE_HTACCESS)],
+    CivicHideIntro       => [qw(On Off On Off On)],
+    CivicUnauthenticated => [qw(page auto page auto page)],
+);
+my %default = (CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'Off', CivicUnauthenticated => 'auto');
+my @directives = sort keys %says;
+my @htaccess = (
+    [ 'CivicScope wrong',                 500, qr/CivicScope wrong: it must be the name/ ],
+    [ 'CivicSessionIdle soon',            500, qr/CivicSessionIdle soon: it must be a number/ ],
+    [ 'CivicPrivateKeyFile x',            500, qr/CivicPrivateKeyFile not allowed here/ ],
+    [ 'CivicSessionStore shm',            500, qr/CivicSessionStore not allowed here/ ],
+    [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
+    [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
+    [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
+    [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
+    [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
+);
+plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 3;
+
+# What a level says, as lines. One that is silent about all that is looked at says something else,
+# since httpd merges only where there is something to merge.
+sub lines {
+    my ($level, $speaks) = @_;
+    return "CivicSessionActivity On\n" . ($speaks ? join '', map {"$_ $says{$_}[$level]\n"} @directives : '');
+}
+
+# A server or host says it of its root.
+sub root { return "<Directory />\n" . lines(@_) . "</Directory>\n" }
+
+# Folders 0 to 7, each with a deeper one: bits tell which of directory, deeper, .htaccess speak.
+sub folders {
+    my $server = shift;
+    my ($dir, $text) = ($server->dir . '/htdocs', '');
+    for my $bits (0 .. 7) {
+        make_path("$dir/$bits/deeper");
+        my ($directory, $deeper, $htaccess) = map { lines(2 + $_, $bits >> $_ & 1) } 0 .. 2;
+        $server->write_file("htdocs/$bits/deeper/.htaccess", $htaccess);
+        $text .= "<Directory $dir/$bits>\n$directory</Directory>\n"
+            . "<Directory $dir/$bits/deeper>\n$deeper</Directory>\n";
+    }
+    return $text;
+}
+
+# Two hosts, one that says nothing and one that says all; the main server says all or nothing.
+sub start {
+    my $main = shift;
+    my $server = Civic::Server->new(ports => [qw(SILENT SAYS SANDBOX SANDBOX_PLAIN)]);
+    my $dir = $server->dir;
+    my $site = "DocumentRoot $dir/htdocs\n";
+    my $own = "CivicCookie %s\nCivicEndpoint /%s\nCivicExchangeTimeout %s\n";
+    $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n",
+        map({ Civic::Server::application($_) } qw(CO-ALPHA CO-BETA)),
+        root(0, $main), $main ? (sprintf $own, 'main', 'main', '1s') : (),
+        "<Directory $dir/htdocs>\nAllowOverride AuthConfig\n",
+        "AuthType Civic\nAuthName X\nRequire valid-user\n</Directory>\n",
+        folders($server),
+        Civic::Server::host('SILENT', $site . root(1, 0)),
+        Civic::Server::host('SAYS', $site . root(1, 1) . sprintf $own, 'host', 'host', '20s'));
+    return $server->start;
+}
+
+sub holding {
+    my ($directive, @speak) = @_;
+    return @speak ? $says{$directive}[ $speak[-1] ] : $default{$directive};
+}
+
+my $server;
+for my $main (0, 1) {
+    $server = start($main);
+    for my $host (0, 1) {
+        my $client = $server->client($host ? 'SAYS' : 'SILENT');
+        for my $bits (0 .. 7) {
+            my @speak = ($main ? 0 : (), $host ? 1 : (), map { $bits >> $_ & 1 ? 2 + $_ : () } 0 .. 2);
+            my $name = join ' < ', map { $levels[$_] } @speak;
+            my $answer = $client->get("/$bits/deeper/");
+            my $page = Civic::Client::login_page($answer) || {};
+            is($answer->code, @speak ? 401 : 500, $name || 'nobody says which application');
+            is($page->{'app-id'}, @speak ? holding('CivicUse', @speak) : undef, "$name: CivicUse");
+            is($page->{scope}, @speak ? holding('CivicScope', @speak) : undef, "$name: CivicScope");
+            is($page->{'hide-intro'},
+                @speak ? (holding('CivicHideIntro', @speak) eq 'On' ? 'true' : 'false') : undef, "$name: CivicHideIntro");
+            my $for_script = Civic::Client::login_page($client->fetch("/$bits/deeper/"));
+            is(!!$for_script, holding('CivicUnauthenticated', @speak) eq 'page', "$name: CivicUnauthenticated");
+        }
+        # ---- what belongs to a host ----
+        my $own = $host ? 'host' : $main ? 'main' : undef;
+        my $answer = $client->get('/1/deeper/');
+        like($answer->header('Set-Cookie'), $own ? qr/^$own-login=/ : qr/^__Host-civic-login=/, 'CivicCookie');
+        my $endpoint = '/' . ($own // 'civic');
+        is(Civic::Client::login_page($answer)->{callback}, "$endpoint/callback", 'CivicEndpoint');
+        my $token = $client->{sandbox}->token(appId => 'CO-ALPHA', fault => 'slow:2');
+        my $page = Civic::Client::login_page($answer);
+        is($client->post_json("$endpoint/callback", { token => $token, state => $page->{state} })->code,
+            $main && !$host ? 504 : 200, 'CivicExchangeTimeout');
+        is($client->get('/civic/callback')->code, $own ? 401 : 405, 'the default address is no other one');
+    }
+}
+
+# ---- .htaccess says no: an error of the server for that folder alone, and a line ----
+my $client = $server->client('SILENT');
+for my $row (@htaccess) {
+    my ($text, $status, $line) = @$row;
+    $server->write_file('htdocs/0/deeper/.htaccess', "$text\n");
+    my $mark = $server->mark;
+    is($client->get('/0/deeper/')->code, $status, '.htaccess: ' . $text =~ s/\n.*//sr);
+    $line ? like(Civic::Log::since($mark), $line, 'the log says why') : pass('nothing to say');
+    is($client->get('/1/deeper/')->code, 401, 'other folders are as they were');
+}
+# ---- limits: shown by the session endpoint, whose own locations count there ----
+my $limits = Civic::Server->new(
+    ports => [qw(SITE SANDBOX SANDBOX_PLAIN)],
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    Civic::Server::host(SITE => <<'END')
+<Location "/civic">
+CivicSessionIdle 100s
+CivicSessionLife 1000s
+</Location>
+<Location "/civic/session">
+CivicScope ANONYMOUS_LOGIN
+</Location>
+<Location "/members">
+CivicSessionLife 2000s
+</Location>
+<Location "/civic/session">
+CivicSessionLife 500s
+</Location>
+END
+)->start;
+$client = $limits->client->logged_in('/members/');
+my ($session) = @{ $client->json($client->fetch('/civic/session'))->{sessions} };
+is($session->{idleEnds} - $session->{lastUsed}, 100, 'CivicSessionIdle of the location above');
+is($session->{ends} - $session->{created}, 500, 'CivicSessionLife of the last section');
+
+# Without AllowOverride, what is in .htaccess does not count.
+my $other = Civic::Server->new(ports => [qw(SITE SANDBOX SANDBOX_PLAIN)]);
+make_path($other->dir . '/htdocs');
+$other->write_file('htdocs/.htaccess', "AuthType None\nRequire all granted\n");
+$other->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    Civic::Server::host('SITE', 'DocumentRoot ' . $other->dir . "/htdocs\nAlias /members " . $other->dir . "/htdocs\n"));
+$other->start;
+is($other->client->get('/members/')->code, 401, 'AllowOverride None: .htaccess opens nothing');

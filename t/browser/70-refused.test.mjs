@@ -1,0 +1,106 @@
+// The server refuses the code: the page says why in words, with the reference that the log has, and
+// trying again works.
+import assert from 'node:assert/strict';
+import { stage } from './lib/stage.mjs';
+
+const { scene } = stage();
+
+async function approveAt(person, path, site = 'site') {
+  const page = await person.visit(path, site);
+  await person.start(page);
+  await person.approve(await person.scan(page));
+  return page;
+}
+
+// The words on the page; its reference must be that of one log line with this reason.
+async function refusedWith(person, page, reason) {
+  const text = await person.told(page, /\(Reference:\s/);
+  const [, words, reference] = /^(.*) \(Reference:\s([A-Z2-9]{8})\)$/.exec(text);
+  const lines = person.server.logged(reference);
+  assert.equal(lines.length, 1, 'one line has the reference');
+  assert.ok(lines[0].includes(`login refused: ${reason} (`), lines[0]);
+  return words;
+}
+
+async function again(person, page) {
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('#civic-status[data-kind="info"]').waitFor();
+  await person.logIn(page, 'SECRET-CONTENT members');
+}
+
+scene('Civic has a problem (500)', { expect: [/console: .*502.*\/civic\/callback/] },
+  async (person) => {
+    await person.server.fault('500');
+    const path = '/members/index.html?a=1#part';
+    const page = await approveAt(person, path);
+    assert.equal(await refusedWith(person, page, 'upstream-error'), 'Civic has a problem.');
+    await person.show(page, 'refused');
+    await again(person, page);
+    assert.equal(page.url(), person.server.url('site', path));
+  });
+
+scene('Civic does not know the site (401): no false hope, but the button works when it is mended', {
+  expect: [/console: .*502.*\/civic\/callback/],
+}, async (person) => {
+  await person.server.fault('401');
+  const page = await approveAt(person, '/members/');
+  assert.equal(await refusedWith(person, page, 'upstream-refused'),
+    'Civic does not accept this site\'s credentials.');
+  assert.ok(await page.isHidden('#civic-retry'));
+  await person.logIn(page, 'SECRET-CONTENT members');
+});
+
+scene('Civic does not answer in time', { expect: [/console: .*504.*\/civic\/callback/] },
+  async (person) => {
+    await person.server.fault('hang');
+    const page = await approveAt(person, '/members/', 'impatient');
+    await person.told(page, /^Civic has approved\. Logging you in/);
+    assert.ok(await page.isDisabled('#signupButton'), 'one thing at a time');
+    assert.equal(await refusedWith(person, page, 'upstream-timeout'),
+      'Civic took too long to answer.');
+    await again(person, page);
+  });
+
+scene('the code was used before (403)', { expect: [/console: .*401.*\/civic\/callback/] },
+  async (person) => {
+    await person.server.fault('403');
+    const page = await approveAt(person, '/members/');
+    assert.equal(await refusedWith(person, page, 'code-used'), 'This approval was used before.');
+    await again(person, page);
+  });
+
+scene('this site cannot be reached: the approval is not lost', {
+  expect: [/console: .*ERR_INTERNET_DISCONNECTED/],
+}, async (person) => {
+  await person.context.route('**/civic/callback', (route) => route.abort('internetdisconnected'));
+  const page = await approveAt(person, '/members/');
+  await person.told(page, /^This site could not be reached\. Are you offline\?$/);
+  await person.context.unroute('**/civic/callback');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await person.sees(page, 'SECRET-CONTENT members');
+});
+
+scene('a proxy answers in its own words', { expect: [/console: .*502.*\/civic\/callback/] },
+  async (person) => {
+    await person.context.route('**/civic/callback', (route) => route.fulfill({
+      status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>',
+    }));
+    const page = await approveAt(person, '/members/');
+    await person.told(page, /^The login did not succeed\.$/);
+    await person.context.unroute('**/civic/callback');
+    await again(person, page);
+  });
+
+scene('a login that lacks what the page goes by: logging out leads back', {
+  expect: [/console: .*403.*\/email\//],
+}, async (person) => {
+  const path = '/email/index.html?a=1';
+  const page = await person.visit(path);
+  await person.logIn(page, 'Your login does not hold the verified fact', 'stale');
+  await person.show(page, 'remote-user-missing');
+  const reference = await page.textContent('.civic-reference code');
+  assert.match(person.server.logged(reference).join('\n'), /remote-user-missing/);
+  await page.getByRole('button', { name: 'Log out and start again' }).click();
+  await person.logIn(page, 'SECRET-CONTENT email', 'jane');
+  assert.equal(page.url(), person.server.url('site', path));
+});
