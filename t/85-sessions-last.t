@@ -10,7 +10,7 @@ use lib 't/lib';
 use Civic::Client ();
 use Civic::Server ();
 
-plan tests => 25;
+plan tests => 43;
 
 my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
 my $SESSIONS = 40;
@@ -141,15 +141,45 @@ for my $file ('auth_civic.sessions', 'auth_civic.sessions.key') {
 }
 
 # ---- a damaged store: what is whole stays, everything goes on ----
-$server->stop;
 my $path = $server->dir . '/logs/auth_civic.sessions';
-open my $file, '+<', $path or die;
-for (1 .. 30) {
-    seek $file, 4096 + int rand((-s $path) - 4200), 0;
-    print $file pack 'Q', int rand 2**32;
+
+sub file_write {
+    my ($at, $bytes) = @_;
+    open my $file, '+<', $path or die;
+    seek $file, $at, 0;
+    print $file $bytes;
+    return close $file;
 }
-close $file;
-$server->start;
+
+# Spoil the file of a server that is stopped; gives what is said of it at the next start.
+sub spoilt {
+    my $how = shift;
+    $server->stop;
+    my $before = length $server->error_log;
+    $how->();
+    $server->start;
+    return substr $server->error_log, $before;
+}
+
+my $said = spoilt(sub { file_write(4096 + int rand((-s $path) - 4200), pack 'Q', int rand 2**32) for 1 .. 30 });
 cmp_ok(alive(), '>', $SESSIONS / 2, 'scribbled over: most sessions are still there');
 ok(client()->logged_in('/members/index.html'), 'and one can log in');
+
+# What cannot be trusted is replaced.
+my @spoils = (
+    [ 'cut short'          => sub { truncate $path, 500_000 },     qr/it was cut short or grew/ ],
+    [ 'nothing in it'      => sub { truncate $path, 0 },           qr/it was cut short/ ],
+    [ 'of another version' => sub { file_write(16, "\xff") },      qr/it is of another version/ ],
+    [ 'of somebody else'   => sub { $> == 0 ? chown(12_345, 12_345, $path) : chmod 0666, $path }, qr/another user|mode is not 0600/ ],
+    [ 'open to all'        => sub { chmod 0666, $path },           qr/its mode is not 0600/ ],
+    [ 'noise'              => sub { file_write(0, join '', map { chr rand 256 } 1 .. 8192) }, qr/it is not a session store/ ],
+);
+for my $spoil (@spoils) {
+    my ($name, $how, $why) = @$spoil;
+    $said = spoilt($how);
+    like($said, qr/session store \S+ is not used: [^;]*$why[^;]*; it starts empty/, "$name: the log says why");
+    is((() = $said =~ /starts empty/g), 1, "$name: once");
+    @people = (client()->logged_in('/members/index.html'));
+    is(alive(), 1, "$name: one can log in");
+}
 $server->stop;

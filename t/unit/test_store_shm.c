@@ -726,6 +726,27 @@ static void a_place_that_cannot_be_written_is_a_fault(void **state)
     assert_non_null(strstr(fault, "/nonexistent/folder/sessions"));
 }
 
+/* A machine that lost power: whoever held a lock will never give it back. */
+static void locks_left_over_are_made_anew(void **state)
+{
+    apr_pool_t *pool = *state, *run = subpool(pool);
+    place_t *place = place_make(pool);
+    civic_store_t *store = store_open(place, MIB, run);
+    unsigned char key[CIVIC_STORE_KEY_LEN] = "a token";
+    civic_shard_t *shard = only_shard(store);
+
+    put(store, 1, 300, pool);
+    assert_true(civic_shard_lock(shard));
+    memset(&shard->head->lock, 0x5a, sizeof(shard->head->lock));
+    apr_pool_destroy(run);
+    store = store_open(place, MIB, pool);
+    assert_true(has(store, 1, pool));
+    put(store, 2, 300, pool);
+    assert_true(has(store, 2, pool));
+    assert_int_equal(store->ops->once(store, key, apr_time_now() + 100000000, pool),
+                     CIVIC_STORE_OK);
+}
+
 /* Scribble over the shards, behind the header, of a file that nobody uses. */
 static void what_is_whole_outlives_random_damage(void **state)
 {
@@ -850,6 +871,7 @@ int main(void)
         UNIT(rolls_seal_keys_over),
         UNIT(what_cannot_be_trusted_is_replaced),
         UNIT(a_place_that_cannot_be_written_is_a_fault),
+        UNIT(locks_left_over_are_made_anew),
         UNIT(what_is_whole_outlives_random_damage),
         UNIT(damage_under_its_feet_is_a_missing_session),
         UNIT(contents_never_pass_for_a_session),
