@@ -21,7 +21,7 @@ $client->callback($client->{sandbox}->token(appId => 'CO-BETA', fault => $_), $p
 my %own = %{ $client->cookies };
 $client->post_form('/civic/logout', 'all=1');
 
-# The session store is no log: it lies in the same folder, for its owner alone.
+# The session store is no log, though it stands beside them here.
 my @logs = grep { -f && !/(?:access|backend)_log|auth_civic\.sessions/ } glob "$ENV{CIVIC_LOGS}/*";
 
 # [what, a pattern, the lines that may not hold it: all or our own]
