@@ -12,19 +12,13 @@ use Civic::Server ();
 
 plan tests => 44;
 
-my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
 my $SESSIONS = 40;
 
-my $server = Civic::Server->new(
-    ports => \@PORTS,
-    conf  => join '',
-    map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site)
-);
+my $server = Civic::Server->site;
 $server->start;
 my $site = 'http://localhost:' . $server->port('PLAIN');
-my $sandbox = Civic::Sandbox->new(base => 'http://localhost:' . $server->port('SANDBOX_PLAIN'));
 
-sub client { return Civic::Client->new(site => $site, sandbox => $sandbox) }
+sub client { return $server->client('PLAIN') }
 
 my @people = map { client()->logged_in('/members/index.html') } 1 .. $SESSIONS;
 
