@@ -11,6 +11,7 @@
 #include "authz.h"
 #include "conf.h"
 #include "endpoints.h"
+#include "expression.h"
 #include "identity.h"
 #include "privacy.h"
 #include "respond.h"
@@ -63,6 +64,7 @@ static void register_hooks(apr_pool_t *pool)
 
     /* ---- what the configuration may say beside directives ---- */
     civic_authz_register(pool);
+    ap_hook_expr_lookup(civic_expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,

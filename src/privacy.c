@@ -79,7 +79,7 @@ void civic_privacy_guard(request_rec *r)
         r = r->main;
     }
     /* A header's expression is evaluated by a filter, when ours are in their places. */
-    if (civic_request(r)->filtered && !r->eos_sent) {
+    if (civic_request(r)->filtered) {
         civic_privacy_insert_filter(r);
     }
 }
