@@ -18,6 +18,7 @@
 #include "runtime.h"
 #include "scope.h"
 #include "state.h"
+#include "websocket.h"
 
 /* A login that succeeded this short a time ago must have left a session. */
 #define JUST_COMPLETED apr_time_from_sec(30)
@@ -192,9 +193,10 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     const char *return_path;
-    int to_person = dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE
-                    || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
-                        && civic_request_is_navigation(r));
+    int to_person = !civic_websocket_is(r)
+                    && (dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE
+                        || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
+                            && civic_request_is_navigation(r)));
 
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
@@ -222,6 +224,17 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
         return civic_refuse(r, what, refusal_make(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
     }
     return login_page(r, lookup, refusal, return_path);
+}
+
+/* Browsers send cookies with a WebSocket's request whatever page it comes from. */
+static const civic_refusal_t foreign = {CIVIC_CROSS_ORIGIN,
+                                        "a WebSocket from a page of another site"};
+
+static void let_in(request_rec *r, civic_lookup_t *lookup, const char *user)
+{
+    note_use(r, lookup, civic_dir_conf(r));
+    civic_identity_set(r, lookup, user);
+    civic_websocket_expect(r, lookup);
 }
 
 /* ---- the hooks ---- */
@@ -266,8 +279,10 @@ int civic_authn_check(request_rec *r)
             refusal_make(CIVIC_REMOTE_USER_MISSING,
                          apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)));
     }
-    note_use(r, lookup, dir);
-    civic_identity_set(r, lookup, user);
+    if (civic_websocket_is_foreign(r)) {
+        return turn_away(r, lookup, foreign);
+    }
+    let_in(r, lookup, user);
     return OK;
 }
 
@@ -295,9 +310,11 @@ int civic_authn_pass(request_rec *r)
         return turn_away(r, lookup, refusal);
     }
     user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
+    if (user && civic_websocket_is_foreign(r)) {
+        return turn_away(r, lookup, foreign);
+    }
     if (user) {
-        note_use(r, lookup, dir);
-        civic_identity_set(r, lookup, user);
+        let_in(r, lookup, user);
     }
     return DECLINED;
 }
