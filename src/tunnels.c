@@ -34,6 +34,7 @@ typedef struct listed {
 
 struct civic_tunnels {
     civic_store_t *store;
+    civic_counters_t *counters;
     apr_interval_time_t every;
     server_rec *server;
     apr_pool_t *pool;
@@ -84,6 +85,7 @@ static void shut(civic_tunnels_t *tunnels, const listed_t *item, verdict_t verdi
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, tunnels->server,
                  CIVIC_LOG_PREFIX "websocket closed: its session has %s ref=%s",
                  verdict == ENDED ? "ended" : "expired", item->tunnel.reference);
+    civic_counters_add(tunnels->counters, CIVIC_COUNT_WEBSOCKETS_CLOSED, 1);
     shutdown(item->fd, SHUT_RDWR);
 }
 
@@ -196,13 +198,15 @@ static apr_status_t stop(void *data)
     return APR_SUCCESS;
 }
 
-civic_tunnels_t *civic_tunnels_create(civic_store_t *store, apr_interval_time_t every,
-                                      server_rec *s, apr_pool_t *pchild)
+civic_tunnels_t *civic_tunnels_create(civic_store_t *store, civic_counters_t *counters,
+                                      apr_interval_time_t every, server_rec *s,
+                                      apr_pool_t *pchild)
 {
     civic_tunnels_t *tunnels = apr_pcalloc(pchild, sizeof(*tunnels));
     pthread_condattr_t monotonic;
 
     tunnels->store = store;
+    tunnels->counters = counters;
     tunnels->every = every;
     tunnels->server = s;
     APR_RING_INIT(&tunnels->list, listed, link);

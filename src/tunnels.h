@@ -13,6 +13,7 @@
 #define CIVIC_TUNNELS_H
 
 #include <httpd.h>
+#include "counters.h"
 #include "session.h"
 
 typedef struct civic_tunnels civic_tunnels_t;
@@ -27,12 +28,14 @@ typedef struct {
 /**
  * In a child.
  *
+ * @param counters count those that are closed
  * @param every time between two looks at a session
  * @param s     for log lines
  * @return NULL when there are no locks
  */
-civic_tunnels_t *civic_tunnels_create(civic_store_t *store, apr_interval_time_t every,
-                                      server_rec *s, apr_pool_t *pchild);
+civic_tunnels_t *civic_tunnels_create(civic_store_t *store, civic_counters_t *counters,
+                                      apr_interval_time_t every, server_rec *s,
+                                      apr_pool_t *pchild);
 
 /**
  * Watch a connection for as long as the request that it was upgraded by lives; its streams are watched

@@ -12,6 +12,7 @@ use lib 't/lib';
 use Civic::Check ();
 use Civic::Client ();
 use Civic::Log ();
+use Civic::Metrics ();
 use Civic::Raw ();
 use Civic::Server ();
 use Civic::WebSocket ();
@@ -21,7 +22,7 @@ my @MPMS = qw(event worker prefork);
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 my $SOON = 5;                     # seconds; the check is each second
 
-plan tests => 12 * @WAYS + 9 * @MPMS + 28;
+plan tests => 12 * @WAYS + 10 * @MPMS + 28;
 
 my $backend = Civic::WebSocket->start;
 my $address = '127.0.0.1:' . $backend->port;
@@ -111,6 +112,8 @@ sub open_socket {
 
 sub hello { return $Civic::Client::JSON->decode($_[0]->receive // '{}') }
 
+sub closed_so_far { return Civic::Metrics::scrape($_[0], '/operator')->{auth_civic_websockets_closed_total} }
+
 # Has a line of the log said so?
 sub says { my ($mark, $text) = @_; return scalar grep {/websocket closed: its session has $text ref=\w{8}$/} Civic::Log::lines($mark) }
 
@@ -157,9 +160,11 @@ for my $mpm (@MPMS) {
     sleep 2.5;
     ok($ended[1]->echoes('before'), "$mpm: and still open after several checks");
     my $mark = $server->mark;
+    my $so_far = closed_so_far($stays);
     is($leaves->post_form('/civic/logout', '')->code, 303, "$mpm: logout");
     is(join(' ', map { $_->is_closed_within($SOON) ? 1 : 0 } @ended), '1 1 1 1 1', "$mpm: its WebSockets are closed");
     is(says($mark, 'ended'), scalar @ended, "$mpm: the log says so, once each");
+    is(closed_so_far($stays) - $so_far, scalar @ended, "$mpm: they are counted");
     my $end = time + 5;
     my $logged = sub { open my $in, '<', $server->dir . '/logs/ended_log' or die $!; return scalar grep {/stubborn/} <$in> };
     sleep 0.1 until $logged->() || time > $end;
