@@ -17,6 +17,7 @@
 #include "respond.h"
 #include "runtime.h"
 #include "status.h"
+#include "websocket.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -49,6 +50,7 @@ static void register_hooks(apr_pool_t *pool)
     /* Before mod_rewrite's and mod_headers' fixups, which may use the identity. */
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
+    ap_hook_handler(civic_identity_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(civic_status_handle, NULL, NULL, APR_HOOK_MIDDLE);
     /* Heard where mod_status is loaded, before or after us. */
@@ -61,6 +63,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
     civic_identity_register();
+    civic_websocket_register();
 
     /* ---- what the configuration may say beside directives ---- */
     civic_authz_register(pool);

@@ -18,6 +18,7 @@
 #include "runtime.h"
 #include "scope.h"
 #include "state.h"
+#include "websocket.h"
 
 /* A login that succeeded this short a time ago must have left a session. */
 #define JUST_COMPLETED apr_time_from_sec(30)
@@ -196,8 +197,9 @@ static int is_for_person(request_rec *r)
 {
     int how = civic_dir_conf(r)->unauthenticated;
 
-    return how == CIVIC_UNAUTHENTICATED_PAGE
-           || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r));
+    return !civic_websocket_is(r)
+           && (how == CIVIC_UNAUTHENTICATED_PAGE
+               || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r)));
 }
 
 /* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
@@ -352,6 +354,17 @@ static int login_decides(request_rec *r, int status)
     return 0;
 }
 
+/* Browsers send cookies with a WebSocket's request whatever page it comes from. */
+static const civic_refusal_t foreign = {CIVIC_CROSS_ORIGIN,
+                                        "a WebSocket from a page of another site"};
+
+static void let_in(request_rec *r, civic_lookup_t *lookup, const char *user)
+{
+    note_use(r, lookup, civic_dir_conf(r));
+    civic_identity_set(r, lookup, user);
+    civic_websocket_expect(r, lookup);
+}
+
 /* ---- the hooks ---- */
 
 int civic_authn_is_ours(request_rec *r)
@@ -412,8 +425,10 @@ int civic_authn_check(request_rec *r)
                          apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)),
             NULL);
     }
-    note_use(r, lookup, dir);
-    civic_identity_set(r, lookup, user);
+    if (civic_websocket_is_foreign(r)) {
+        return turn_away(r, lookup, foreign, NULL);
+    }
+    let_in(r, lookup, user);
     return OK;
 }
 
@@ -441,9 +456,11 @@ int civic_authn_pass(request_rec *r)
         return turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
     }
     user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
+    if (user && civic_websocket_is_foreign(r)) {
+        return turn_away(r, lookup, foreign, NULL);
+    }
     if (user) {
-        note_use(r, lookup, dir);
-        civic_identity_set(r, lookup, user);
+        let_in(r, lookup, user);
     }
     return DECLINED;
 }

@@ -185,6 +185,13 @@ char *civic_label_fold(const char *label, apr_pool_t *pool)
     return name;
 }
 
+int civic_claim_name_is_reserved(const char *folded)
+{
+    return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
+           || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
+           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS");
+}
+
 /* Length of the UTF-8 sequence at p (RFC 3629: shortest form, no surrogates), 0 if it is none.
  */
 static int utf8_length(const unsigned char *p)

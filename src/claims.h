@@ -61,6 +61,9 @@ int civic_label_is_name(const char *label);
 /** The environment's form of a label: upper case, every other character `_`, in the pool. */
 char *civic_label_fold(const char *label, apr_pool_t *pool);
 
+/** Is a folded name one that the module itself gives (CIVIC_USER_ID and the like)? */
+int civic_claim_name_is_reserved(const char *folded);
+
 /** 1 when the value has a control character (C0, DEL, C1) or is not UTF-8; such a value is
  * never passed on to an application. */
 int civic_value_is_unsafe(const char *value);

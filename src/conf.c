@@ -36,6 +36,22 @@ const char *civic_conf_cookie_path(const civic_server_conf_t *conf)
     return conf->cookie_path ? conf->cookie_path : "/";
 }
 
+const char *civic_conf_header_prefix(const civic_server_conf_t *conf)
+{
+    return conf->header_prefix ? conf->header_prefix : CIVIC_DEFAULT_HEADER_PREFIX;
+}
+
+apr_interval_time_t civic_conf_websocket_check(const civic_server_conf_t *conf)
+{
+    return conf->websocket_check != CIVIC_UNSET ? conf->websocket_check
+                                                : CIVIC_DEFAULT_WEBSOCKET_CHECK;
+}
+
+int civic_conf_identity(const civic_dir_conf_t *conf)
+{
+    return conf->identity != CIVIC_UNSET ? conf->identity : CIVIC_IDENTITY_ENV;
+}
+
 const char *civic_conf_scope(const civic_dir_conf_t *conf)
 {
     return conf->scope ? conf->scope : "BASIC_SIGNUP";
@@ -98,7 +114,7 @@ void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
     civic_server_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
     conf->applications = apr_array_make(pool, 2, sizeof(civic_application_t *));
-    conf->exchange_timeout = CIVIC_UNSET;
+    conf->exchange_timeout = conf->websocket_check = CIVIC_UNSET;
     conf->sessions_per_user = conf->exchange_limit = CIVIC_UNSET;
     return conf;
 }
@@ -142,9 +158,14 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
         conf->cookie_path = base->cookie_path;
         conf->cookie_same_site = base->cookie_same_site;
     }
+    MERGE(header_prefix, NULL);
+    MERGE(folded_prefix, NULL);
+    MERGE(user_header, NULL);
+    MERGE(folded_user, NULL);
     MERGE(exchange_timeout, CIVIC_UNSET);
     MERGE(sessions_per_user, CIVIC_UNSET);
     MERGE(exchange_limit, CIVIC_UNSET);
+    MERGE(websocket_check, CIVIC_UNSET);
     conf->store = add->store.said ? add->store : base->store;
     MERGE(store_secret, NULL);
     MERGE(store_ca_file, NULL);
@@ -156,7 +177,8 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 {
     civic_dir_conf_t *conf = apr_pcalloc(pool, sizeof(*conf));
 
-    conf->hide_intro = conf->unauthenticated = conf->status_actions = CIVIC_UNSET;
+    conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
+        CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
     return conf;
 }
@@ -169,6 +191,8 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(use, NULL);
     MERGE(scope, NULL);
     MERGE(remote_user, NULL);
+    MERGE(identity, CIVIC_UNSET);
+    MERGE(claims, NULL);
     MERGE(hide_intro, CIVIC_UNSET);
     MERGE(unauthenticated, CIVIC_UNSET);
     MERGE(activity, NULL);
@@ -276,6 +300,14 @@ const command_rec civic_directives[] = {
                   "what a request without a session gets: auto, page, 401 or pass"),
     AP_INIT_TAKE1("CivicRemoteUser", civic_set_remote_user, NULL, OR_AUTHCFG,
                   "what becomes REMOTE_USER: userId (the default) or a claim's label"),
+    AP_INIT_TAKE1(
+        "CivicIdentity", civic_set_identity, NULL, OR_AUTHCFG,
+        "how applications are told who somebody is: env (the default), headers, both "
+        "or none"),
+    AP_INIT_TAKE_ARGV(
+        "CivicClaims", civic_set_claims, NULL, OR_AUTHCFG,
+        "all (the default), none, or the labels that are passed on, each as label "
+        "or label=NAME"),
     AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
@@ -286,6 +318,12 @@ const command_rec civic_directives[] = {
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),
 
+    AP_INIT_TAKE1("CivicHeaderPrefix", civic_set_header_prefix, NULL, RSRC_CONF,
+                  "how headers of CivicIdentity begin (default Civic-)"),
+    AP_INIT_TAKE1("CivicUserHeader", civic_set_user_header, NULL, RSRC_CONF,
+                  "a header that is set to REMOTE_USER, as X-Remote-User (default: none)"),
+    AP_INIT_TAKE1("CivicWebSocketCheck", civic_set_websocket_check, NULL, RSRC_CONF,
+                  "how often open WebSockets are checked against their session (default 5s)"),
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
 

@@ -43,6 +43,25 @@ typedef enum {
     CIVIC_UNAUTHENTICATED_PASS /* go on without identity */
 } civic_unauthenticated;
 
+/** CivicIdentity: how a location is told who somebody is. */
+typedef enum {
+    CIVIC_IDENTITY_NONE = 0,
+    CIVIC_IDENTITY_ENV = 1,
+    CIVIC_IDENTITY_HEADERS = 2,
+    CIVIC_IDENTITY_BOTH = 3
+} civic_identity_channels;
+
+typedef struct {
+    const char *label;
+    const char *name; /* in variables: upper case, digits, _ */
+} civic_claim_name_t;
+
+/** CivicClaims. */
+typedef struct {
+    int all;                   /* each claim, under its own name */
+    apr_array_header_t *names; /* else these alone: of civic_claim_name_t */
+} civic_claim_choice_t;
+
 typedef enum { CIVIC_STORE_SHM, CIVIC_STORE_REDIS, CIVIC_STORE_SOCACHE } civic_store_kind;
 
 /** CivicSessionStore. */
@@ -60,9 +79,12 @@ typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
     const char *endpoint;
     const char *cookie_name, *cookie_domain, *cookie_path, *cookie_same_site;
+    const char *header_prefix, *user_header; /* as they are sent */
+    const char *folded_prefix, *folded_user; /* the same, folded (identity_headers.h) */
     apr_interval_time_t exchange_timeout;
     int sessions_per_user; /* 0: any number */
     int exchange_limit;    /* main server only, as all below */
+    apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */
     const char *store_ca_file;                /* NULL: the system's */
@@ -81,7 +103,9 @@ typedef struct {
     civic_application_t *section; /* while the directives of a <CivicApplication> are read */
     const char *use;              /* id of an application */
     const char *scope;
-    const char *remote_user; /* NULL: not said; "userId" or a label */
+    const char *remote_user;            /* NULL: not said; "userId" or a label */
+    int identity;                       /* civic_identity_channels */
+    const civic_claim_choice_t *claims; /* NULL: not said */
     int hide_intro;
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
@@ -91,6 +115,8 @@ typedef struct {
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
 #define CIVIC_DEFAULT_COOKIE           "__Host-civic"
+#define CIVIC_DEFAULT_HEADER_PREFIX    "Civic-"
+#define CIVIC_DEFAULT_WEBSOCKET_CHECK  apr_time_from_sec(5)
 #define CIVIC_DEFAULT_IDLE             apr_time_from_sec(30 * 60)
 #define CIVIC_DEFAULT_LIFE             apr_time_from_sec(12 * 60 * 60)
 #define CIVIC_DEFAULT_EXCHANGE_TIMEOUT apr_time_from_sec(10)
@@ -102,6 +128,9 @@ civic_dir_conf_t *civic_dir_conf(const request_rec *r);
 const char *civic_conf_endpoint(const civic_server_conf_t *conf);
 const char *civic_conf_cookie_name(const civic_server_conf_t *conf);
 const char *civic_conf_cookie_path(const civic_server_conf_t *conf);
+const char *civic_conf_header_prefix(const civic_server_conf_t *conf);
+apr_interval_time_t civic_conf_websocket_check(const civic_server_conf_t *conf);
+int civic_conf_identity(const civic_dir_conf_t *conf);
 const char *civic_conf_scope(const civic_dir_conf_t *conf);
 apr_interval_time_t civic_conf_idle(const civic_dir_conf_t *conf);
 apr_interval_time_t civic_conf_life(const civic_dir_conf_t *conf);
@@ -139,7 +168,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c) ---- */
+ * conf_directory.c, conf_identity.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -167,6 +196,12 @@ const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_identity(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
+const char *civic_set_header_prefix(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_user_header(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);

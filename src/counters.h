@@ -39,8 +39,9 @@ typedef enum {
     CIVIC_COUNT_SESSION_EXPIRED,
     CIVIC_COUNT_SESSION_UNAVAILABLE, /* the store could not tell */
     CIVIC_COUNT_LOGINS,
-    CIVIC_COUNT_LOGOUTS, /* by people, of one session or of all of theirs */
-    CIVIC_COUNT_ENDED,   /* sessions that an operator ended */
+    CIVIC_COUNT_LOGOUTS,           /* by people, of one session or of all of theirs */
+    CIVIC_COUNT_ENDED,             /* sessions that an operator ended */
+    CIVIC_COUNT_WEBSOCKETS_CLOSED, /* with their session */
     CIVIC_COUNT_EXCHANGE_USEC,
     CIVIC_COUNT_EXCHANGES, /* the first of the histogram: one for each bound, one for longer */
     CIVIC_COUNT_REFUSALS = CIVIC_COUNT_EXCHANGES + CIVIC_EXCHANGE_BOUND_COUNT + 1,

@@ -1,57 +1,28 @@
 /* identity.c - see identity.h. */
 #include "identity.h"
 
-#include <apr_lib.h>
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <string.h>
 #include <util_filter.h>
 
 #include "cookie.h"
+#include "identity_headers.h"
+#include "log.h"
 #include "runtime.h"
 
+enum { LEFT_OUT_EVERY_SEC = 60 };
+
+#define CIVIC_ENV_MAX (64 * 1024) /* bytes of claims, with their names */
+
 static const char prefix[] = "CIVIC_";
+static const char redirected[] = "REDIRECT_";
 static ap_filter_rec_t *trailers;
 
+static void tell_headers(request_rec *r);
+
 /* ---- what comes in ---- */
-
-/* CGI, WSGI and the like map every odd character to one: so are names compared. */
-static int passes_for_ours(const char *name)
-{
-    static const char ours[] = "civic_";
-    apr_size_t i = 0;
-
-    for (; ours[i]; i++) {
-        int c = (unsigned char)name[i];
-
-        if (!c) {
-            return i == sizeof(ours) - 2; /* "Civic" itself */
-        }
-        c = apr_isascii(c) && apr_isalnum(c) ? apr_tolower(c) : '_';
-        if (c != ours[i]) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int drop_ours(void *data, const char *name, const char *value)
-{
-    if (passes_for_ours(name)) {
-        APR_ARRAY_PUSH((apr_array_header_t *)data, const char *) = name;
-    }
-    return 1;
-}
-
-static void scrub(request_rec *r)
-{
-    apr_array_header_t *names = apr_array_make(r->pool, 1, sizeof(const char *));
-
-    apr_table_do(drop_ours, names, r->headers_in, NULL);
-    for (int i = 0; i < names->nelts; i++) {
-        apr_table_unset(r->headers_in, APR_ARRAY_IDX(names, i, const char *));
-    }
-}
 
 /* Behind every piece of the body: the last one may have brought trailers. */
 static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
@@ -60,7 +31,10 @@ static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
 {
     apr_status_t rv = ap_get_brigade(f->next, brigade, mode, block, bytes);
 
-    scrub(f->r);
+    if (!apr_is_empty_table(f->r->trailers_in)) {
+        civic_headers_drop(f->r);
+        tell_headers(f->r); /* those that were set were among them */
+    }
     return rv;
 }
 
@@ -75,10 +49,12 @@ static int may_bring_trailers(const request_rec *r)
 
 int civic_identity_scrub(request_rec *r)
 {
-    if (civic_server_conf(r->server)->applications->nelts == 0) {
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+
+    if (conf->applications->nelts == 0 && !conf->folded_prefix && !conf->folded_user) {
         return DECLINED;
     }
-    scrub(r);
+    civic_headers_drop(r);
     civic_cookie_take(r);
     if (may_bring_trailers(r)) {
         ap_add_input_filter_handle(trailers, NULL, r, r->connection);
@@ -94,18 +70,28 @@ void civic_identity_register(void)
 
 /* ---- what goes to the application ---- */
 
-/* Does `label` fold to one of the module's own variables? */
-static int is_reserved(const char *folded)
-{
-    return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
-           || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
-           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS");
-}
-
 static const char collision[] = ""; /* marks, by its address, a name that two labels claim */
 
-/* Folded names of verified claims to their values. */
-static apr_table_t *fold_claims(const civic_claims_t *claims, apr_pool_t *pool)
+/* What a claim is called here; NULL when it is not passed on. */
+static const char *name_of(const char *label, const civic_claim_choice_t *choice,
+                           apr_pool_t *pool)
+{
+    if (!choice || choice->all) {
+        return civic_label_fold(label, pool);
+    }
+    for (int i = 0; i < choice->names->nelts; i++) {
+        const civic_claim_name_t *claim = &APR_ARRAY_IDX(choice->names, i, civic_claim_name_t);
+
+        if (!strcmp(claim->label, label)) {
+            return claim->name;
+        }
+    }
+    return NULL;
+}
+
+/* Names of verified claims to their values. */
+static apr_table_t *fold_claims(const civic_claims_t *claims,
+                                const civic_claim_choice_t *choice, apr_pool_t *pool)
 {
     apr_table_t *values = apr_table_make(pool, claims->count);
 
@@ -116,8 +102,11 @@ static apr_table_t *fold_claims(const civic_claims_t *claims, apr_pool_t *pool)
         if (claim->flags != CIVIC_CLAIM_VERIFIED) {
             continue;
         }
-        folded = civic_label_fold(claim->label, pool);
-        if (apr_table_get(values, folded) || is_reserved(folded)) {
+        folded = name_of(claim->label, choice, pool);
+        if (!folded) {
+            continue;
+        }
+        if (apr_table_get(values, folded) || civic_claim_name_is_reserved(folded)) {
             apr_table_setn(values, folded, collision);
         }
         else {
@@ -129,7 +118,7 @@ static apr_table_t *fold_claims(const civic_claims_t *claims, apr_pool_t *pool)
 
 const char *civic_identity_collisions(const civic_claims_t *claims, apr_pool_t *pool)
 {
-    const apr_array_header_t *all = apr_table_elts(fold_claims(claims, pool));
+    const apr_array_header_t *all = apr_table_elts(fold_claims(claims, NULL, pool));
     const char *names = NULL;
 
     for (int i = 0; i < all->nelts; i++) {
@@ -166,10 +155,41 @@ static const char *session_ends(request_rec *r, const civic_session_t *session)
     return apr_off_t_toa(r->pool, (apr_off_t)apr_time_sec(end));
 }
 
-static void export(request_rec *r, const civic_session_t *session)
+/* What was too large, by name: once in a while for each child. */
+static void say_left_out(request_rec *r, const civic_parcel_t *parcel, const char *where)
+{
+    static volatile apr_uint32_t last;
+    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
+    apr_uint32_t before = apr_atomic_read32(&last);
+
+    if (parcel->left_out && now - before >= LEFT_OUT_EVERY_SEC
+        && apr_atomic_cas32(&last, now, before) == before) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX "identity: too large for %s, left out: %s; say by "
+                                       "CivicClaims what is needed ref=%s",
+                      where, parcel->left_out, civic_request_reference(r));
+    }
+}
+
+/* Take a name's room; 0 when there is not enough. */
+static int takes(civic_parcel_t *parcel, const char *name, const char *value)
+{
+    apr_size_t size = sizeof(prefix) + strlen(name) + strlen(value) + sizeof("=") - 1;
+
+    if (size > parcel->room) {
+        civic_parcel_leave_out(parcel, name);
+        return 0;
+    }
+    parcel->room -= size;
+    return 1;
+}
+
+static void tell_env(request_rec *r, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
-    const apr_array_header_t *all = apr_table_elts(fold_claims(&record->claims, r->pool));
+    const apr_array_header_t *all =
+        apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
+    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
     apr_table_t *env = r->subprocess_env;
 
     apr_table_setn(env, "CIVIC_USER_ID", record->user_id);
@@ -179,9 +199,123 @@ static void export(request_rec *r, const civic_session_t *session)
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
-        if (entry->val != collision && !civic_value_is_unsafe(entry->val)) {
+        if (entry->val != collision && !civic_value_is_unsafe(entry->val)
+            && takes(&parcel, entry->key, entry->val)) {
             apr_table_setn(env, apr_pstrcat(r->pool, prefix, entry->key, NULL), entry->val);
         }
+    }
+    say_left_out(r, &parcel, "the environment");
+}
+
+static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
+{
+    const civic_record_t *record = &session->record;
+    request_rec *r = parcel->r;
+    const apr_array_header_t *all =
+        apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
+
+    civic_headers_set(parcel, "", "USER_ID", record->user_id);
+    civic_headers_set(parcel, "", "APPLICATION", record->application);
+    civic_headers_set(parcel, "", "SCOPE", record->scope);
+    civic_headers_set(parcel, "", "SESSION_ENDS", session_ends(r, session));
+    for (int i = 0; i < all->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        if (entry->val != collision) {
+            civic_headers_set(parcel, "Claim-", entry->key, entry->val);
+        }
+    }
+}
+
+/* What a location may be told. Headers lead out of the server: they are for locations that are
+ * protected by us alone. */
+static civic_told_t may_tell(request_rec *r)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const char *type = ap_auth_type(r);
+    int channels = civic_conf_identity(dir);
+
+    return (civic_told_t){
+        .env = channels & CIVIC_IDENTITY_ENV,
+        .headers = type && !strcasecmp(type, CIVIC_AUTH_TYPE) ? channels : CIVIC_IDENTITY_NONE,
+        .claims = dir->claims};
+}
+
+static void tell_headers(request_rec *r)
+{
+    const civic_request_t *known = civic_request(r);
+    civic_parcel_t parcel = {.r = r, .room = CIVIC_HEADERS_MAX};
+
+    if (!known->identity || known->told.headers == CIVIC_IDENTITY_NONE) {
+        return;
+    }
+    civic_headers_set_user(&parcel, r->user);
+    if (known->told.headers & CIVIC_IDENTITY_HEADERS) {
+        tell_claims(&parcel, &known->identity->session);
+    }
+    if (parcel.room < CIVIC_HEADERS_MAX) {
+        civic_request(civic_request_first(r))->in_headers = 1;
+        civic_headers_keep(r);
+    }
+    say_left_out(r, &parcel, "headers");
+}
+
+static void tell(request_rec *r)
+{
+    civic_request_t *known = civic_request(r);
+
+    known->told = may_tell(r);
+    if (known->told.env) {
+        tell_env(r, &known->identity->session);
+    }
+    tell_headers(r);
+}
+
+/* ---- inside the server ---- */
+
+static int is_ours(const civic_server_conf_t *conf, const char *name)
+{
+    static const char header[] = "HTTP_", error[] = "CIVIC_ERROR_";
+
+    while (!strncmp(name, redirected, sizeof(redirected) - 1)) {
+        name += sizeof(redirected) - 1;
+    }
+    if (!strncmp(name, header, sizeof(header) - 1)) {
+        return civic_header_is_ours(conf, name + sizeof(header) - 1);
+    }
+    return !strncmp(name, prefix, sizeof(prefix) - 1)
+           && strncmp(name, error, sizeof(error) - 1);
+}
+
+/* Take away what says who somebody is. Variables may have been made of headers, too. */
+static void forget(request_rec *r)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    const apr_array_header_t *all = apr_table_elts(r->subprocess_env);
+    apr_array_header_t *names = apr_array_make(r->pool, 8, sizeof(const char *));
+
+    for (int i = 0; i < all->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+
+        if (is_ours(conf, name)) {
+            APR_ARRAY_PUSH(names, const char *) = name;
+        }
+    }
+    for (int i = 0; i < names->nelts; i++) {
+        apr_table_unset(r->subprocess_env, APR_ARRAY_IDX(names, i, const char *));
+    }
+    civic_headers_drop(r);
+}
+
+/* A sub-request or an internal redirect has inherited what the request before was told: too much,
+ * where it may have less. */
+static void forget_inherited(request_rec *r)
+{
+    civic_told_t may = may_tell(r);
+
+    if ((r->main || r->prev)
+        && (may.claims || !may.env || civic_request(civic_request_first(r))->in_headers)) {
+        forget(r);
     }
 }
 
@@ -190,7 +324,25 @@ void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user
     civic_request(r)->identity = lookup;
     r->user = apr_pstrdup(r->pool, user);
     r->ap_auth_type = (char *)CIVIC_AUTH_TYPE;
-    export(r, &lookup->session);
+    forget_inherited(r);
+    tell(r);
+}
+
+int civic_identity_settle(request_rec *r)
+{
+    const civic_request_t *known = civic_request(r);
+    civic_told_t may;
+
+    if (!known->identity) {
+        return DECLINED;
+    }
+    may = may_tell(r);
+    if (may.env != known->told.env || may.headers != known->told.headers
+        || may.claims != known->told.claims) {
+        forget(r);
+        tell(r);
+    }
+    return DECLINED;
 }
 
 int civic_identity_restore(request_rec *r)
@@ -200,6 +352,7 @@ int civic_identity_restore(request_rec *r)
     if (civic_request(r)->identity || !(r->main || r->prev)) {
         return DECLINED;
     }
+    forget_inherited(r);
     while (before && !civic_request(before)->identity) {
         before = before->main ? before->main : before->prev;
     }

@@ -113,6 +113,9 @@ static void write_requests(text_t *text, const civic_metrics_t *metrics)
            value[CIVIC_COUNT_LOGOUTS]);
     single(text, "sessions_ended_total", "counter", "Sessions that an operator ended.",
            value[CIVIC_COUNT_ENDED]);
+    single(text, "websockets_closed_total", "counter",
+           "WebSockets that were closed because their session had ended.",
+           value[CIVIC_COUNT_WEBSOCKETS_CLOSED]);
     describe(text, "refusals_total", "counter",
              "Requests and logins that were turned away, by reason.");
     for (int reason = CIVIC_OK + 1; reason < CIVIC_REASON_COUNT; reason++) {
@@ -250,11 +253,12 @@ json_t *civic_metrics_json(const civic_metrics_t *metrics, apr_pool_t *pool)
 {
     const apr_uint64_t *value = metrics->counts.value;
     json_t *all = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
         "countingSince", json_integer(apr_time_sec(metrics->counts.since)), "requests",
         requests_json(metrics), "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
         number(value[CIVIC_COUNT_LOGOUTS]), "sessionsEnded", number(value[CIVIC_COUNT_ENDED]),
-        "refusals", refusals_json(metrics), "exchanges", exchanges_json(metrics), "store",
+        "websocketsClosed", number(value[CIVIC_COUNT_WEBSOCKETS_CLOSED]), "refusals",
+        refusals_json(metrics), "exchanges", exchanges_json(metrics), "store",
         store_json(metrics));
 
     return civic_json_own(all, pool);

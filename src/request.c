@@ -131,24 +131,27 @@ const char *civic_request_return_path(request_rec *r)
                                             : NULL;
 }
 
+int civic_request_is_own_origin(request_rec *r, const char *origin)
+{
+    const char *host = apr_table_get(r->headers_in, "Host");
+
+    if (host
+        && !strcasecmp(origin, apr_pstrcat(r->pool, ap_http_scheme(r), "://", host, NULL))) {
+        return 1;
+    }
+    return !strcasecmp(origin, ap_construct_url(r->pool, "", r));
+}
+
 /* Browsers set Sec-Fetch-Site themselves; where it is missing, Origin must be our own. */
 int civic_request_is_same_origin(request_rec *r)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
     const char *origin = apr_table_get(r->headers_in, "Origin");
-    const char *host = apr_table_get(r->headers_in, "Host");
-    const char *scheme = ap_http_scheme(r);
 
     if (site) {
         return !strcmp(site, "same-origin");
     }
-    if (!origin) {
-        return 0;
-    }
-    if (host && !strcasecmp(origin, apr_pstrcat(r->pool, scheme, "://", host, NULL))) {
-        return 1;
-    }
-    return !strcasecmp(origin, ap_construct_url(r->pool, "", r));
+    return origin && civic_request_is_own_origin(r, origin);
 }
 
 int civic_request_is_navigation(request_rec *r)

@@ -40,17 +40,25 @@ typedef struct {
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
+/** How much a request was told of who somebody is. */
+typedef struct {
+    int env, headers; /* civic_identity_channels */
+    const civic_claim_choice_t *claims;
+} civic_told_t;
+
 typedef struct {
     /* of the chain's first request alone */
     apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
+    int in_headers;              /* some request of the chain has headers that say who it is */
     int guarded;                 /* its answer is for whoever is logged in, or not */
 
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
+    civic_told_t told;                     /* of identity */
     apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
     int authorizing;           /* the Require rules are being judged, see authn.c */
     int strict;                /* negated rules keep out who is not known yet */
@@ -85,6 +93,9 @@ const char *civic_request_return_path(request_rec *r);
 
 /** Does the request come from a page of this very site (Sec-Fetch-Site, else Origin)? */
 int civic_request_is_same_origin(request_rec *r);
+
+/** Is an Origin this site's own? */
+int civic_request_is_own_origin(request_rec *r, const char *origin);
 
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);

@@ -10,12 +10,15 @@
 #include "store.h"
 #include "transport.h"
 
+struct civic_tunnels;
+
 typedef struct civic_runtime {
     civic_store_t *store;
     civic_seal_keys_t seal_keys;
     civic_slots_t *slots;
-    civic_counters_t *counters;   /* of all restarts */
-    civic_transport_t *transport; /* of this child */
+    civic_counters_t *counters;    /* of all restarts */
+    civic_transport_t *transport;  /* of this child */
+    struct civic_tunnels *tunnels; /* of this child; tunnels.h */
 } civic_runtime_t;
 
 /** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the reason

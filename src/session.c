@@ -190,6 +190,22 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     return CIVIC_OK;
 }
 
+civic_reason civic_session_look(civic_session_t *session, civic_store_t *store,
+                                apr_pool_t *pool)
+{
+    civic_stored_t stored;
+
+    switch (store->ops->get(store, &stored, session->key, pool)) {
+    case CIVIC_STORE_OK:
+        session->last_used = stored.last_used;
+        return CIVIC_OK;
+    case CIVIC_STORE_MISSING:
+        return CIVIC_LOGIN_REQUIRED;
+    default:
+        return CIVIC_STORE_UNAVAILABLE;
+    }
+}
+
 void civic_session_use(civic_session_t *session, civic_store_t *store,
                        apr_interval_time_t idle, apr_pool_t *pool)
 {

@@ -66,6 +66,14 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
                                 const unsigned char realm[CIVIC_REALM_LEN],
                                 const char *application, apr_pool_t *pool);
 
+/**
+ * Look at a session that was found before, without using it: its last use is read anew.
+ *
+ * @return CIVIC_OK; CIVIC_LOGIN_REQUIRED when it has ended; CIVIC_STORE_UNAVAILABLE
+ */
+civic_reason civic_session_look(civic_session_t *session, civic_store_t *store,
+                                apr_pool_t *pool);
+
 /** Note a use, when the last one noted is at least a tenth of `idle` old: reads stay reads. */
 void civic_session_use(civic_session_t *session, civic_store_t *store,
                        apr_interval_time_t idle, apr_pool_t *pool);

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "session.h"
 #include "socache.h"
+#include "tunnels.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -233,5 +234,12 @@ void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
     if (!runtime->transport) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "libcurl cannot be set up: nobody can log in");
+    }
+    runtime->tunnels =
+        civic_tunnels_create(runtime->store, runtime->counters,
+                             civic_conf_websocket_check(civic_server_conf(s)), s, pchild);
+    if (!runtime->tunnels) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     CIVIC_LOG_PREFIX "locks cannot be set up: no WebSocket can be opened");
     }
 }

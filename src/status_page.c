@@ -109,6 +109,7 @@ static apr_array_header_t *numbers(const civic_metrics_t *metrics, apr_pool_t *p
         {"Logins", CIVIC_COUNT_LOGINS},
         {"Logouts", CIVIC_COUNT_LOGOUTS},
         {"Sessions ended by operators", CIVIC_COUNT_ENDED},
+        {"WebSockets closed with their session", CIVIC_COUNT_WEBSOCKETS_CLOSED},
     };
     apr_array_header_t *rows = rows_make(pool);
 

@@ -257,6 +257,50 @@ my @cases = (
         ] } qw(CivicSessionIdle CivicSessionLife)),
     [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
+    [ location => 'CivicIdentity', [qw(env headers both none BOTH)], map { ($_ => qr/must be env, headers, both or none/) } qw(header "") ],
+    [   location => 'CivicClaims',
+        [   qw(all none ALL contact.personal.email contact.personal.email=MAIL), 'contact.personal.email contact.personal.phoneNumber=phone-1_x',
+            'verifications.levels.CIVIC:IAL1=IAL1', 'a=b=C'
+        ],
+        '""'            => qr/takes all, none, or the labels of claims/,
+        '=X'            => qr/must be the label of a claim, as contact\.personal\.email, or label=NAME/,
+        'x' x 257       => qr/must be the label of a claim/,
+        '"a b"'         => qr/a label is visible ASCII/,
+        "\xc3\xbc"      => qr/a label is visible ASCII/,
+        'documents.genericId.image' => qr/the document's picture is never passed on/,
+        'a='            => qr/behind the = stands a name of letters, digits, _ and -, as EMAIL/,
+        'a=b.c'         => qr/behind the = stands a name/,
+        'a=' . 'x' x 65 => qr/behind the = stands a name/,
+        'user.id'       => qr/CIVIC_USER_ID is the module's own/,
+        'a=error_code'  => qr/CIVIC_ERROR_CODE is the module's own/,
+        'a.b a.b'       => qr/this label is listed twice/,
+        'a.b=X a.b=Y'   => qr/this label is listed twice/,
+        'a.b A-B'       => qr/a\.b has the name CIVIC_A_B already: give one of them another, as label=NAME/,
+        'a.b=x c=X'     => qr/a\.b has the name CIVIC_X already/,
+        'all contact.personal.email' => qr/CivicClaims all: all and none stand alone/,
+        'a none'        => qr/CivicClaims none: all and none stand alone/,
+        'a c=A'         => qr/a has the name CIVIC_A already/,
+    ],
+    [   host => 'CivicHeaderPrefix',
+        [qw(Civic- X-Civic- x9-)],
+        map({ ($_ => qr/a header's name has letters, digits and -, a letter first/) } qw("" 9- -x- X_Civic- Sp%c-), '"X -"', 'X:-',
+            'x' x 64 . '-'),
+        'Civic'   => qr/must end in -, as Civic-/,
+        'X-'      => qr/it would take away X-Forwarded-For/,
+        'Content-' => qr/it would take away Content-Length/,
+        'sec-'    => qr/it would take away Sec-Fetch-Mode/,
+        'HOST-'   => qr/it would take away Host/,
+        'Cookie-' => qr/it would take away Cookie/,
+    ],
+    [   host => 'CivicUserHeader',
+        [qw(X-Remote-User Remote-User X-Forwarded-User)],
+        map({ ($_ => qr/a header's name has letters, digits and -, a letter first/) } qw("" 9x -x X_User), '"X User"', 'x' x 65),
+        map { ($_ => qr/it would take away a header that HTTP needs/) } qw(Host content-length Cookie Authorization Transfer-Encoding)
+    ],
+    [   server => 'CivicWebSocketCheck',
+        [qw(1 5s 1min)], map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
+    ],
+
     [ location => 'CivicStatusActions', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
@@ -365,7 +409,8 @@ my %value = (
     CivicUse => 'CO-A', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'On', CivicUnauthenticated => 'auto',
     CivicRemoteUser => 'userId', CivicSessionIdle => '1h', CivicSessionLife => '1h', CivicSessionActivity => 'On',
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
-    CivicExchangeTimeout => '10s', CivicExchangeLimit => '10',
+    CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
+    CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -379,14 +424,14 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|Limit/;
+        my $global = $name =~ /Store|Seal|Limit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
-    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
+    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
     $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|HideIntro|Activity|Actions/;
+        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
 }
 
 my @all;

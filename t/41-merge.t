@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use File::Path qw(make_path);
+use File::Temp ();
 
 use lib 't/lib';
 use Civic::Client ();
@@ -26,13 +27,18 @@ my @htaccess = (
     [ 'CivicSessionIdle soon',            500, qr/CivicSessionIdle soon: it must be a number/ ],
     [ 'CivicPrivateKeyFile x',            500, qr/CivicPrivateKeyFile not allowed here/ ],
     [ 'CivicSessionStore shm',            500, qr/CivicSessionStore not allowed here/ ],
+    [ 'CivicHeaderPrefix X-Y-',           500, qr/CivicHeaderPrefix not allowed here/ ],
+    [ 'CivicUserHeader X-User',           500, qr/CivicUserHeader not allowed here/ ],
+    [ 'CivicWebSocketCheck 5s',           500, qr/CivicWebSocketCheck not allowed here/ ],
+    [ 'CivicIdentity all',                500, qr/CivicIdentity all: it must be env, headers, both or none/ ],
+    [ 'CivicClaims a.b A_B',              500, qr/CivicClaims A_B: a\.b has the name CIVIC_A_B already/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 3;
+plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 13;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -147,6 +153,43 @@ $client = $limits->client->logged_in('/members/');
 my ($session) = @{ $client->json($client->fetch('/civic/session'))->{sessions} };
 is($session->{idleEnds} - $session->{lastUsed}, 100, 'CivicSessionIdle of the location above');
 is($session->{ends} - $session->{created}, 500, 'CivicSessionLife of the last section');
+
+# ---- who somebody is: seen by who is logged in ----
+my $dir = File::Temp->newdir('civic-merge-XXXXXX', TMPDIR => 1);
+chmod 0755, "$dir";
+my $open = "AuthType Civic\nAuthName X\nRequire valid-user\n";
+make_path(map {"$dir/$_"} qw(silent says/deeper says/none says/htaccess));
+my $told = Civic::Server->new(
+    ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)],
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    "CivicHeaderPrefix X-Main-\nCivicUserHeader X-Main-Name\n<Directory $dir>\nAllowOverride AuthConfig\nOptions +ExecCGI\nSetHandler cgi-script\n",
+    "CivicIdentity headers\nCivicClaims contact.personal.email=MAIN\n$open</Directory>\n",
+    "<Directory $dir/says>\nCivicIdentity both\n</Directory>\n",
+    "<Directory $dir/says/deeper>\nCivicClaims contact.personal.email=DEEPER contact.personal.phoneNumber=PHONE\n</Directory>\n",
+    "<Directory $dir/says/none>\nCivicIdentity none\nCivicClaims all\n</Directory>\n",
+    Civic::Server::host(SITE => "DocumentRoot $dir\n"),
+    Civic::Server::host(OTHER => "DocumentRoot $dir\nCivicHeaderPrefix X-Host-\nCivicUserHeader X-Host-Name\n")
+);
+for my $folder (qw(silent says says/deeper says/none says/htaccess)) {
+    symlink "$ENV{CIVIC_T}/cgi-bin/echo.pl", "$dir/$folder/cgi" or die $!;
+}
+open my $htaccess, '>', "$dir/says/htaccess/.htaccess" or die $!;
+print $htaccess "CivicIdentity headers\nCivicClaims none\n";
+close $htaccess or die $!;
+$told->start;
+for my $host (qw(Main Host)) {
+    my $prefix = uc "X_${host}_";
+    my $member = $told->client($host eq 'Main' ? 'SITE' : 'OTHER')->logged_in('/silent/cgi');
+    my $seen = sub {
+        my $env = $member->json($member->get("/$_[0]/cgi"))->{env};
+        return join ' ', sort map { /^HTTP_${prefix}(CLAIM_\w+|NAME)$/ ? $1 : /^CIVIC_(MAIN|DEEPER|PHONE|CONTACT\w+)$/ ? $1 : () } keys %$env;
+    };
+    is($seen->('silent'), 'CLAIM_MAIN NAME', "$host: CivicIdentity and CivicClaims of the folder above");
+    is($seen->('says'), 'CLAIM_MAIN MAIN NAME', "$host: its own CivicIdentity, the other as above");
+    is($seen->('says/deeper'), 'CLAIM_DEEPER CLAIM_PHONE DEEPER NAME PHONE', "$host: CivicClaims replaces the list above");
+    is($seen->('says/none'), '', "$host: nothing where it says none");
+    is($seen->('says/htaccess'), 'NAME', "$host: .htaccess says less");
+}
 
 # Without AllowOverride, what is in .htaccess does not count.
 my $other = Civic::Server->new(ports => [qw(SITE SANDBOX SANDBOX_PLAIN)]);

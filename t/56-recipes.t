@@ -1,0 +1,186 @@
+# The configurations of doc/recipes.md work as they stand there: only addresses, files and keys are replaced by
+# those of this test. So do its scripts.
+use strict;
+use warnings FATAL => 'all';
+
+use Apache::Test qw(-withtestmore);
+use Digest::SHA qw(sha1_base64);
+use File::Path qw(make_path);
+
+use lib 't/lib';
+use Civic::Client ();
+use Civic::Env ();
+use Civic::Php ();
+use Civic::Radicale ();
+use Civic::Server ();
+use Civic::WebSocket ();
+
+my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
+
+# ---- the document: heading => kind => text ----
+my (%recipe, @headings);
+{
+    open my $in, '<', Civic::Env::source_dir() . '/doc/recipes.md' or die $!;
+    my ($heading, $kind) = ('');
+    while (<$in>) {
+        if (/^```(\w*)/) { $kind = $1 || undef }
+        elsif (defined $kind) { $recipe{$heading}{$kind} .= $_ }
+        elsif (/^## (.*)/) { push @headings, $heading = $1 }
+    }
+}
+my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
+    'A single-page application and its API', 'WebSockets', 'uwsgi and AJP');
+plan tests => 36;
+is_deeply(\@headings, \@tried, 'each recipe is tried');
+
+# ---- a server with a host for each ----
+my %port_of;
+@port_of{@tried} = map {"HOST$_"} 0 .. $#tried;
+my ($php, $radicale, $echo) = (Civic::Php->start, Civic::Radicale->start, Civic::WebSocket->start);
+my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND' ]);
+my $root = $server->dir . '/htdocs';
+make_path(map {"$root/$_"} qw(public members app));
+my %files = (
+    'index.html' => 'START', 'public/index.html' => 'PUBLIC', 'favicon.ico' => 'ICON', 'app/index.html' => 'SHELL',
+    'members/index.php' => $recipe{PHP}{php},
+);
+$server->write_file("htdocs/$_", $files{$_}) for keys %files;
+my $users = $server->write_file('users', 'tim:{SHA}' . sha1_base64('secret') . "=\n");
+my $backend = '127.0.0.1:${CIVIC_PORT_BACKEND}';
+
+# What is written there => what it is here. Each must be there, or the document has changed.
+my %frame = (
+    '*:443'                         => undef,
+    'www.example.org'               => 'localhost',
+    '/srv/www'                      => $root,
+    '/etc/ssl/example.org.pem'      => '${CIVIC_KEYS}/server.pem',
+    '/etc/ssl/example.org.key'      => '${CIVIC_KEYS}/server.key',
+    'CO-ABCDEFG1230934545'          => 'CO-ALPHA',
+    '/etc/apache2/civic/private.key' => '${CIVIC_KEYS}/CO-ALPHA.key',
+    '/etc/apache2/civic/secret'     => '${CIVIC_KEYS}/CO-ALPHA.secret',
+    '</CivicApplication>' => join("\n", 'CivicApiUrl https://localhost:${CIVIC_PORT_SANDBOX}/sip', 'CivicPublicKey file:${CIVIC_KEYS}/civic.pub',
+        'CivicCACertificateFile ${CIVIC_KEYS}/ca.pem', 'CivicPayloadHosts localhost', '</CivicApplication>'),
+    '# the recipe' => undef,
+);
+my %inside = (
+    'An application behind a proxy' => { 'http://127.0.0.1:8080' => "http://$backend" },
+    'An application that wants a header of its own' =>
+        { 'http://127.0.0.1:5232' => 'http://127.0.0.1:' . $radicale->port, '/etc/apache2/calendars.htpasswd' => $users },
+    'PHP' => { '/run/php/php-fpm.sock' => $php->socket },
+    'A single-page application and its API' => { 'http://127.0.0.1:8080' => "http://$backend" },
+    'WebSockets' => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $echo->port },
+);
+
+sub replaced {
+    my ($text, %by) = @_;
+    for my $old (sort { length $b <=> length $a } keys %by) {
+        die "doc/recipes.md has no $old\n" unless $text =~ s/\Q$old\E/$by{$old}/g;
+    }
+    return $text;
+}
+my $conf = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"} qw(proxy_fcgi proxy_uwsgi proxy_ajp);
+$conf .= "CivicWebSocketCheck 1s\nInclude \${CIVIC_T}/conf/backend.conf\n";
+for my $name (@tried) {
+    my $address = "127.0.0.1:\${CIVIC_PORT_$port_of{$name}}";
+    $conf .= "Listen $address\n" . replaced($recipe{''}{apache}, %frame, '*:443' => $address,
+        '# the recipe' => replaced($recipe{$name}{apache}, %{ $inside{$name} || {} }));
+}
+$server->write_conf($conf);
+my ($status, $said) = $server->configtest;
+is($status, 0, 'httpd takes all of them') or diag $said;
+$server->start;
+
+sub browser {
+    my ($name, $path, @how) = @_;
+    my $client = Civic::Client->new(site => 'https://localhost:' . $server->port($port_of{$name}));
+    return $path ? $client->logged_in($path, @how) : $client;
+}
+
+sub env { my ($client, $path, %headers) = @_; return $client->json($client->get($path, %headers))->{env} }
+
+# ---- a static site ----
+my $name = $tried[0];
+my $guest = browser($name);
+is($guest->get('/')->code, 401, "$name: the start page is for those who are logged in");
+ok(Civic::Client::login_page($guest->get('/')), "$name: others get the login page");
+is($guest->get('/public/index.html')->content, 'PUBLIC', "$name: the public part is for all");
+is($guest->get('/favicon.ico')->content, 'ICON', "$name: and so is the icon");
+is($guest->get('/secret')->code, 401, "$name: what is not there is not told apart");
+my $client = browser($name, '/');
+is($client->get('/')->content, 'START', "$name: after the login");
+is($client->get('/')->header('Cache-Control'), 'private, no-cache', "$name: browsers ask each time");
+is($client->post_form('/civic/logout', 'return=/public/')->header('Location'), '/public/', "$name: logout, back to the public part");
+is($client->get('/')->code, 401, "$name: and out");
+
+# ---- behind a proxy ----
+$name = $tried[1];
+is(browser($name)->get('/app/x')->code, 401, "$name: nobody gets through without a session");
+$client = browser($name, '/app/x');
+my $env = env($client, '/app/x', 'Civic-User-Id' => 'FORGED', 'civic_claim_other' => 'FORGED', 'Connection' => 'Civic-User-Id');
+is($env->{HTTP_CIVIC_USER_ID}, $JANE, "$name: it knows who it is");
+is($env->{HTTP_CIVIC_CLAIM_CONTACT_PERSONAL_EMAIL}, 'jane@example.com', "$name: and the claim that was chosen");
+is($env->{HTTP_CIVIC_CLAIM_CONTACT_PERSONAL_PHONENUMBER}, undef, "$name: but no other");
+is(scalar(grep {/FORGED/} values %$env), 0, "$name: and nothing that a client makes up");
+
+# ---- a header of its own ----
+$name = $tried[2];
+$client = browser($name, '/calendars/');
+my @home = ('MKCALENDAR', '/calendars/jane%40example.com/work/');
+is($client->request(@home, { 'X-Remote-User' => 'tim' })->code, 201, "$name: she makes a calendar");
+is($client->request('MKCALENDAR', '/calendars/tim/work/', { 'X-Remote-User' => 'tim' })->code, 403, "$name: not for somebody else");
+my $program = browser($name);
+my @tim = (Authorization => 'Basic dGltOnNlY3JldA==');
+is($program->request('MKCALENDAR', '/calendars/tim/work/', {@tim})->code, 201, "$name: a program with a password makes one");
+is($program->request('PROPFIND', '/calendars/jane%40example.com/work/', { @tim, 'X-Remote-User' => 'jane@example.com' })->code, 403,
+    "$name: but sees none of others");
+is($program->request('PROPFIND', '/calendars/', { Authorization => 'Basic dGltOndyb25n', 'X-Remote-User' => 'tim' })->code, 401,
+    "$name: a wrong one opens nothing");
+is($program->request('PROPFIND', '/calendars/', { 'X-Remote-User' => 'tim' })->code, 401, "$name: nor does none");
+
+# ---- PHP ----
+$name = $tried[3];
+is(browser($name)->get('/members/')->code, 401, "$name: the login comes first");
+is(browser($name, '/members/')->get('/members/', CIVIC_USER_ID => 'x')->content, "$JANE jane\@example.com\n", "$name: the script knows who it is");
+
+# ---- a single-page application ----
+$name = $tried[4];
+$guest = browser($name);
+ok(Civic::Client::login_page($guest->get('/app/orders/7')), "$name: a deep link leads to the login page");
+my $refused = $guest->get('/api/orders');
+is($refused->code . ' ' . $refused->header('Content-Type'), '401 application/problem+json', "$name: the API's 401 is for programs, always");
+$client = browser($name, '/app/orders/7');
+is($client->get('/app/orders/7')->content, 'SHELL', "$name: each of its addresses is the page");
+is(env($client, '/api/orders')->{HTTP_CIVIC_USER_ID}, $JANE, "$name: the API knows who asks");
+
+# The script, in Node.js, with a session's cookie or without.
+sub script {
+    my ($cookie, $path) = @_;
+    my $file = $server->write_file('api.mjs', $recipe{$name}{js} . <<'END');
+const [site, cookie, path] = process.argv.slice(2);
+const plain = globalThis.fetch;
+globalThis.fetch = (to, options) => plain(site + to, { ...options, headers: { cookie } });
+globalThis.location = { reload: () => { console.log('reload'); process.exit(0); } };
+const answer = await api(path);
+console.log(answer.status, (await answer.text()).includes('SECRET-CONTENT'));
+END
+    local $ENV{NODE_EXTRA_CA_CERTS} = "$ENV{CIVIC_KEYS}/ca.pem";
+    open my $node, '-|', 'node', $file, 'https://localhost:' . $server->port($port_of{$name}), $cookie, $path or die "node: $!";
+    return do { local $/; <$node> };
+}
+is(script(join('=', $client->session_cookie), '/api/orders'), "200 true\n", "$name: its script gets what it asks for");
+is(script('none=1', '/api/orders'), "reload\n", "$name: and asks for the page again when the session has ended");
+is(script(join('=', $client->session_cookie), '/app/../nowhere'), "404 false\n", "$name: any other answer is the application's");
+
+# ---- WebSockets ----
+$name = $tried[5];
+my $port = $server->port($port_of{$name});
+$client = browser($name, '/chat/');
+my $cookie = 'Cookie: ' . join('=', $client->session_cookie) . "\r\n";
+my $open = sub { return Civic::WebSocket->connect($port, '/chat/', tls => 1, connection => '', headers => "Origin: $_[0]\r\n$_[1]") };
+is($open->("https://localhost:$port", '')->code, 401, "$name: not without a session");
+is($open->('https://www.example.net', $cookie)->code, 403, "$name: not from elsewhere");
+my $socket = $open->("https://localhost:$port", $cookie);
+is($Civic::Client::JSON->decode($socket->receive // '{}')->{headers}{'civic-user-id'}, $JANE, "$name: the back end knows who it is");
+$client->post_form('/civic/logout', '');
+ok($socket->is_closed_within(5), "$name: closed after the logout");
+is(() = $server->error_log =~ /exit signal/g, 0, 'no child has died');
