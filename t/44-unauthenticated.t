@@ -71,7 +71,11 @@ for my $row (@who) {
         ? is_page($answer, "$name: the page")
         : refused($answer, 'login-required', $mark, "$name: 401, by problem+json");
     # page, 401, pass
-    is_page($client->request('GET', '/page/', $headers), "$name: the page, where it is said");
+    # A WebSocket never gets a page: nobody would see it.
+    $answer = $client->request('GET', '/page/', $headers);
+    $name =~ /WebSocket/
+        ? is($answer->header('Content-Type'), 'application/problem+json', "$name: no page, even where it is said")
+        : is_page($answer, "$name: the page, where it is said");
     $mark = Civic::Log::mark();
     refused($client->request('GET', '/api/', $headers), 'login-required', $mark, "$name: 401, where it is said");
     like($client->request('GET', '/optional/', $headers)->code, qr/^20[06]$/, "$name: in, where it is said");

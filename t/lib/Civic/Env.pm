@@ -12,14 +12,29 @@ use IO::Socket::INET ();
 
 my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
 
+# Where the system takes the ports of outgoing connections from: one of them may be in use by the
+# time a server wants it.
+sub first_ephemeral_port {
+    open my $in, '<', '/proc/sys/net/ipv4/ip_local_port_range' or return 32_768;
+    my ($first) = split ' ', <$in>;
+    return $first > 16_000 ? $first : 32_768;
+}
+
 # A port that nobody listens at now; another one at each call.
 my %given;
 
 sub free_port {
+    my $first = first_ephemeral_port();
     while (1) {
-        my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1)
-            or die "no free port: $!";
-        return $socket->sockport if !$given{ $socket->sockport }++;
+        my $port = 10_000 + int rand($first - 10_000);
+        next if $given{$port}++;
+        my $socket = IO::Socket::INET->new(
+            Listen    => 1,
+            LocalAddr => '127.0.0.1',
+            LocalPort => $port,
+            ReuseAddr => 1
+        );
+        return $port if $socket;
     }
 }
 
