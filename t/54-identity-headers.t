@@ -14,6 +14,7 @@ use Civic::Client ();
 use Civic::Log ();
 use Civic::Raw ();
 use Civic::Server ();
+use Civic::WebSocket ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 my %ENV_OF = (
@@ -41,10 +42,10 @@ my @PLACES = (
             HTTP_CIVIC_CLAIM_CONTACT_PERSONAL_PHONENUMBER => undef, HTTP_CIVIC_CLAIM_MY_MAIL => 'jane@example.com' } ],
 );
 my @INSIDE = qw(none env few default open basic);
-my @SPELLINGS = ('X-Who-Am-I', 'x_who_am_i', 'X.WHO.Am-I', 'X~Who+Am!I', 'X-WHO-AM_I');
+my @SPELLINGS = ('X-Who-Am-I', 'x_who_am_i', 'X.WHO.Am-I', 'X~Who+Am!I', 'X-WHO-AM_I', 'Civic_User_Id', 'civic.user~id', 'CIVIC');
 my @PREFIXED = ('Civic-User-Id', 'civic_user_id', 'X-Cv-User-Id', 'x_cv_user_id', 'X.Cv.Claim.Other', 'X-Cv', 'X_CV');
 
-plan tests => 3 * @PLACES + 3 * @INSIDE + @SPELLINGS + 3 + 37;
+plan tests => 3 * @PLACES + 3 * @INSIDE + @SPELLINGS + 3 + 39;
 
 my $places = join '', map { <<"END" } @PLACES, [ 'email', "CivicRemoteUser contact.personal.email\nCivicIdentity none" ],
 <Location "/$$_[0]/">
@@ -91,6 +92,8 @@ my $MORE = <<'END';
 </Location>
 END
 
+# It tells what it got under whatever names; CGI leaves out odd ones.
+my $echo = Civic::WebSocket->start;
 my $server = Civic::Server->new(ports => [qw(PLAIN PREFIX BACKEND)]);
 my $root = $server->dir . '/htdocs';
 make_path("$root/headers/$_") for qw(altered fallback ahead);
@@ -101,6 +104,7 @@ my $application = Civic::Server::application('CO-PLAIN', CivicApiUrl => 'http://
 my $errors = join '', map {"<Location \"/headers/to-$_/\">\nErrorDocument 404 /$_/cgi\n</Location>\n"} @INSIDE;
 my $host = sub {
     my ($port, $directives) = @_;
+    my $raw = $echo->port;
     return <<"END";
 Listen 127.0.0.1:\${CIVIC_PORT_$port}
 <VirtualHost 127.0.0.1:\${CIVIC_PORT_$port}>
@@ -111,12 +115,14 @@ Options +Includes
 </Directory>
 MergeTrailers On
 ScriptAliasMatch ^/\\w+/(?:\\w+/)?cgi\$ \${CIVIC_T}/cgi-bin/echo.pl
+ProxyPassMatch ^/\\w+/raw\$ http://127.0.0.1:$raw/ upgrade=websocket
 ProxyPassMatch ^/(\\w+/(?:\\w+/)?proxy/.*)\$ http://127.0.0.1:\${CIVIC_PORT_BACKEND}/\$1
 $application$directives
 $MORE$places$errors</VirtualHost>
 END
 };
 $server->write_conf(join '', "Include \${CIVIC_T}/conf/backend.conf\nAddOutputFilter INCLUDES .shtml\n",
+    qq(CustomLog \${CIVIC_LOGS}/told_log "%m %U %{Civic-User-Id}i %{X-Who-Am-I}i"\n),
     $host->('PLAIN', "CivicUserHeader X-Who-Am-I\n"), $host->('PREFIX', "CivicHeaderPrefix X-Cv-\n"));
 $server->start;
 
@@ -129,6 +135,15 @@ sub browser {
 
 # What an application sees: the environment of a CGI program, here or behind the proxy.
 sub env { my ($client, $path, %headers) = @_; return $client->json($client->get($path, %headers))->{env} }
+
+# All headers that a back end gets, when the client sends one under that name.
+sub seen {
+    my ($client, $place, $name) = @_;
+    my $port = $client->{site} =~ /(\d+)\z/ ? $1 : die;
+    my $lines = 'Cookie: ' . join('=', $client->session_cookie) . "\r\nX-Other: x\r\n$name: FORGED\r\n";
+    my $got = Civic::WebSocket->connect($port, "/$place/raw", connection => '', headers => $lines)->receive // 'nothing';
+    return $got =~ /"x-other":"x"/ ? $got : "FORGED? $got";
+}
 
 # Of it what is ours; when a session ends is another time each time.
 sub ours {
@@ -157,8 +172,8 @@ is(env($client, '/user/proxy/x')->{HTTP_X_WHO_AM_I}, 'jane@example.com', 'it is 
 is(env($client, '/none/proxy/x')->{HTTP_X_WHO_AM_I}, undef, 'none: none of it');
 is(env($client, '/open/proxy/x')->{HTTP_X_WHO_AM_I}, undef, 'nor where nobody logs in');
 for my $name (@SPELLINGS) {
-    my @seen = map { env($client, $_, $name => 'FORGED') } qw(/env/proxy/x /none/proxy/x /open/proxy/x /open/cgi /basic/cgi);
-    is(join(' ', map { my $env = $_; grep { ($env->{$_} // '') =~ /FORGED/ } keys %$env } @seen), '', "nobody sees a client's $name");
+    my @seen = map { seen($client, $_, $name) } qw(env headers none open basic);
+    is(join(' ', grep {/FORGED/} @seen), '', "nobody sees a client's $name");
 }
 is(env($client, '/open/cgi', 'X-Who-Am-I-Not' => 'x')->{HTTP_X_WHO_AM_I_NOT}, 'x', 'a longer name is another one');
 
@@ -166,9 +181,8 @@ is(env($client, '/open/cgi', 'X-Who-Am-I-Not' => 'x')->{HTTP_X_WHO_AM_I_NOT}, 'x
 my $prefixed = browser('/env/cgi', port => 'PREFIX');
 is(env($prefixed, '/headers/proxy/x')->{HTTP_X_CV_CLAIM_CONTACT_PERSONAL_EMAIL}, 'jane@example.com', 'CivicHeaderPrefix: claims');
 is_deeply(ours(env($prefixed, '/headers/proxy/x'), 'HTTP_CIVIC'), {}, 'and none under the default one');
-for my $path ('/open/proxy/x', '/open/cgi', '/headers/proxy/x') {
-    my $env = env($prefixed, $path, map { $_ => 'FORGED' } @PREFIXED);
-    is(join(' ', grep { ($env->{$_} // '') =~ /FORGED/ } keys %$env), '', "$path: what clients send under either is dropped");
+for my $place (qw(open headers none)) {
+    is(join(' ', grep {/FORGED/} map { seen($prefixed, $place, $_) } @PREFIXED), '', "$place: what clients send under either is dropped");
 }
 is(env($client, '/open/cgi', 'X-Cv-User-Id' => 'x')->{HTTP_X_CV_USER_ID}, 'x', 'on a host without that prefix it is a header as any other');
 
@@ -199,6 +213,10 @@ for my $path ('/headers/proxy/x', '/headers/cgi') {
         after => "3\r\na=1\r\n0\r\nCivic-User-Id: FORGED\r\nX-Who-Am-I: FORGED\r\n\r\n");
     is_deeply([ $env->{HTTP_X_WHO_AM_I}, ours($env, 'HTTP_CIVIC_') ], [ $JANE, \%HEADERS_OF ], "$path: nor by trailers");
 }
+
+my $told = do { local (@ARGV, $/) = $server->dir . '/logs/told_log'; <> };
+like($told, qr{^POST /headers/proxy/x $JANE $JANE$}m, 'which do not take away what is there either');
+unlike($told, qr/FORGED/, 'and are in no log');
 
 # ---- configuration may change them ----
 $env = env($client, '/headers/altered/proxy/x');

@@ -20,7 +20,7 @@ use Civic::WebSocket ();
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 my $GULSEN = 'gulsen.ozdemir@example.org';
 my @FORGED = ('Civic-User-Id', 'CIVIC_USER_ID', 'Civic.User.Id', 'Civic-Claim-Contact-Personal-Email', 'X-Remote-User',
-    'X_Remote_User', 'X.REMOTE.USER');
+    ':X_Remote_User', ':X.REMOTE.USER', ':Civic_User_Id');
 
 plan tests => 64;
 
@@ -114,7 +114,7 @@ for my $email (sort keys %people) {
     is(calendars($email, 'PROPFIND', "${home}work/")->code, 207, 'and sees it');
 }
 is(calendars($GULSEN, 'PROPFIND', '/jane%40example.com/work/')->code, 403, 'but not that of others');
-is(calendars($GULSEN, 'PROPFIND', '/jane%40example.com/work/', 'X-Remote-User' => 'jane@example.com', X_Remote_User => 'jane@example.com')->code,
+is(calendars($GULSEN, 'PROPFIND', '/jane%40example.com/work/', 'X-Remote-User' => 'jane@example.com', ':X_Remote_User' => 'jane@example.com')->code,
     403, 'whatever she says of herself');
 is(Civic::Client->new(site => "https://localhost:$port")->request('PROPFIND', '/calendars/', { @forged })->code, 401, 'nobody gets through without a session');
 
@@ -129,7 +129,7 @@ my ($name, $id) = $client->session_cookie;
 sub h2 {
     my ($path, @options) = @_;
     open my $curl, '-|', 'curl', '-s', '--http2', '--cacert', "$ENV{CIVIC_KEYS}/ca.pem", '-w', '|%{http_version} %{http_code}', @options,
-        map({ ('-H', "$FORGED[$_]: FORGED") } 0 .. $#FORGED), "https://localhost:$port$path" or die "curl: $!";
+        map({ ('-H', (s/^://r) . ': FORGED') } @FORGED), "https://localhost:$port$path" or die "curl: $!";
     my ($body, $version, $code) = do { local $/; <$curl> } =~ /(.*)\|(\S+) (\d+)\z/s;
     return ($version, $code, $body);
 }

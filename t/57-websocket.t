@@ -22,7 +22,7 @@ my @MPMS = qw(event worker prefork);
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 my $SOON = 5;                     # seconds; the check is each second
 
-plan tests => 12 * @WAYS + 10 * @MPMS + 28;
+plan tests => 14 * @WAYS + 10 * @MPMS + 28;
 
 my $backend = Civic::WebSocket->start;
 my $address = '127.0.0.1:' . $backend->port;
@@ -47,6 +47,9 @@ $PLACES .= <<"END" for ['/', ''], ['/short/', 'CivicSessionLife 3s'], ['/idle/',
 END
     ['/page/', 'CivicUnauthenticated page'];
 $PLACES .= <<"END";
+<Location "/tunnel/page/">
+    CivicUnauthenticated page
+</Location>
 <Location "/tunnel/">
     AuthType Civic
     AuthName "Chat"
@@ -130,6 +133,9 @@ for my $way (@WAYS) {
     my $forged = open_socket(undef, $path, headers => "Cookie: civic-12345678=x\r\nCivic-User-Id: $JANE\r\nAccept: text/html\r\n");
     is($forged->code, 401, "$way: nor by a header, or with a browser's Accept");
     unlike($forged->answer->raw, qr/<html|Set-Cookie/i, "$way: never a page");
+    my $page = open_socket(undef, "/$way/page/", headers => "Accept: text/html\r\n");
+    is($page->code, 401, "$way: nor where people always get one");
+    unlike($page->answer->raw, qr/<html|Set-Cookie/i, "$way: there neither");
     for my $lines ($foreign, "Origin: null\r\n", "Origin: http://localhost\r\n") {
         $mark = $server->mark;
         my $answer = open_socket($client, $path, headers => $lines)->answer;

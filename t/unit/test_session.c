@@ -205,6 +205,23 @@ static void a_use_is_noted_every_tenth_of_the_idle_time(void **state)
     assert_int_equal(found(memory, id, *state).last_used, NOW + 100);
 }
 
+static void a_look_is_no_use(void **state)
+{
+    memory_store_t *memory = memory_store_new(NOW, *state);
+    const char *id = create(memory, "r", "app", "user", *state);
+    civic_session_t session = found(memory, id, *state), other = session;
+
+    use_at(&other, memory, NOW + 500, *state);
+    memory->now = NOW + 900;
+    assert_reason(civic_session_look(&session, &memory->store, *state), CIVIC_OK, "look");
+    assert_int_equal(session.last_used, NOW + 500);
+    assert_int_equal(found(memory, id, *state).last_used, NOW + 500);
+    assert_reason(civic_session_end(&other, &memory->store, *state), CIVIC_OK, "end");
+    assert_reason(civic_session_look(&session, &memory->store, *state), CIVIC_LOGIN_REQUIRED,
+                  "ended");
+    assert_int_equal(session.last_used, NOW + 500); /* never half set */
+}
+
 /* ---- ended ---- */
 
 static void an_ended_session_is_gone(void **state)
@@ -360,6 +377,7 @@ int main(void)
         UNIT(only_43_characters_of_base64url_are_an_id),
         UNIT(an_unfit_id_never_reaches_the_store),
         UNIT(a_use_is_noted_every_tenth_of_the_idle_time),
+        UNIT(a_look_is_no_use),
         UNIT(an_ended_session_is_gone),
         UNIT(all_of_a_users_sessions_end_here_and_nowhere_else),
         UNIT(the_newest_logins_stay),
