@@ -257,6 +257,8 @@ const command_rec civic_directives[] = {
                   "PEM file of who vouches for the API's certificate (default: the system's)"),
     AP_INIT_TAKE1("CivicProxy", civic_set_proxy, CIVIC_IN_APPLICATION, RSRC_CONF,
                   "forward proxy for calls to the API, as http://host:port (default: none)"),
+    AP_INIT_TAKE1("CivicProxySecretFile", civic_set_proxy_secret_file, CIVIC_IN_APPLICATION,
+                  RSRC_CONF, "file with user:password for the proxy (default: none)"),
     AP_INIT_TAKE_ARGV("CivicBrowserLibrary", civic_set_browser_library, CIVIC_IN_APPLICATION,
                       RSRC_CONF,
                       "URL of Civic's script, optionally URL of its style sheet and a "

@@ -156,6 +156,7 @@ const char *civic_set_api_url(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_ca_certificate_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_proxy_secret_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_browser_library(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 

@@ -85,6 +85,8 @@ typedef enum {
       "This approval was used before.")                                                       \
     X(CIVIC_UPSTREAM_REFUSED, "upstream-refused", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,   \
       "Civic does not accept this site's credentials.")                                       \
+    X(CIVIC_CLOCK_SKEW, "clock-skew", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,               \
+      "The clocks of this server and of Civic are too far apart.")                            \
     X(CIVIC_UPSTREAM_BAD_REQUEST, "upstream-bad-request", 502, CIVIC_LOUD_ERROR,              \
       CIVIC_RETRY_LOGIN, "Civic did not accept the request.")                                 \
     X(CIVIC_UPSTREAM_THROTTLED, "upstream-throttled", 503, CIVIC_LOUD_WARN,                   \

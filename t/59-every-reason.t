@@ -137,6 +137,7 @@ my @reasons = (
     # the exchange
     [ 'code-used'            => fault('403') ],
     [ 'upstream-refused'     => fault('401') ],
+    [ 'clock-skew'           => fault('401-skewed') ],
     [ 'upstream-bad-request' => fault('400') ],
     [ 'upstream-throttled'   => fault('429') ],
     [ 'upstream-error'       => fault('500') ],
