@@ -35,6 +35,7 @@ typedef struct {
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
     int guarded;                 /* its answer is for whoever is logged in, or not */
+    int retry_after;             /* seconds, for a refusal that says so; 0: the usual */
 
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */

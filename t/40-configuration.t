@@ -321,6 +321,11 @@ my @cases = (
         [qw(5 10s 1min)],
         map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
+    [   host => 'CivicCallbackLimit',
+        [qw(1/s 1000/s 300/min 60000/MIN 1/h 3600000/h Off)],
+        map { ($_ => qr{must be a number by /s, /min or /h, as 300/min, at most 1000 a second, or Off}) }
+            qw(0/s 1001/s 60001/min 3600001/h 99999999999/h 5 5/ 5/d -1/s 1.5/s x/s /s On "")
+    ],
     [   server => 'CivicExchangeLimit',
         [qw(1 99999)],
         map { ($_ => qr/must be a number of 1 to 99999/) } qw(0 100000 -1 1x many "")
@@ -378,7 +383,7 @@ my %value = (
     CivicUse => 'CO-A', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'On', CivicUnauthenticated => 'auto',
     CivicRemoteUser => 'userId', CivicSessionIdle => '1h', CivicSessionLife => '1h', CivicSessionActivity => 'On',
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
-    CivicExchangeTimeout => '10s', CivicExchangeLimit => '10',
+    CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicCallbackLimit => '300/min',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -392,7 +397,7 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|Limit/;
+        my $global = $name =~ /Store|Seal|ExchangeLimit/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
