@@ -8,8 +8,10 @@
 #include <mod_status.h>
 
 #include "authn.h"
+#include "authz.h"
 #include "conf.h"
 #include "endpoints.h"
+#include "expression.h"
 #include "identity.h"
 #include "privacy.h"
 #include "respond.h"
@@ -36,6 +38,9 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_header_parser(civic_endpoints_configure, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(civic_authn_pass, NULL, NULL, APR_HOOK_FIRST,
                          AP_AUTH_INTERNAL_PER_CONF);
+    /* Around mod_authz_core, as below. */
+    ap_hook_check_access_ex(civic_authn_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authn(civic_authn_check, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
     /* Around mod_authz_core: it asks the others first and then gives its verdict. */
@@ -56,6 +61,10 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_insert_error_filter(civic_respond_insert_filter, NULL, NULL, APR_HOOK_LAST);
     civic_respond_register(pool);
     civic_identity_register();
+
+    /* ---- what the configuration may say beside directives ---- */
+    civic_authz_register(pool);
+    ap_hook_expr_lookup(civic_expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,

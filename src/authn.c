@@ -108,17 +108,21 @@ static void challenge(request_rec *r)
                                "\"", NULL));
 }
 
+static int has_just_completed(const civic_browser_t *browser, const civic_application_t *app)
+{
+    apr_time_t now = apr_time_now();
+
+    return browser->completed <= now && now - browser->completed <= JUST_COMPLETED
+           && !memcmp(browser->application, app->digest, sizeof(app->digest));
+}
+
 /* The cause, when the login has only just succeeded and here is no session: else it would be
  * asked for again and again. NULL when nothing is wrong. */
 static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
                                 const civic_lookup_t *lookup)
 {
-    const civic_application_t *app = lookup->application;
-    apr_time_t now = apr_time_now();
-
-    if (lookup->reason != CIVIC_LOGIN_REQUIRED || browser->completed > now
-        || now - browser->completed > JUST_COMPLETED
-        || memcmp(browser->application, app->digest, sizeof(app->digest))) {
+    if (lookup->reason != CIVIC_LOGIN_REQUIRED
+        || !has_just_completed(browser, lookup->application)) {
         return NULL;
     }
     if (lookup->cookies > 1) {
@@ -158,12 +162,11 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
 }
 
 static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
-                      const char *return_path)
+                      const char *scope, const char *return_path)
 {
-    const civic_dir_conf_t *dir = civic_dir_conf(r);
     civic_login_page_t page = {.application = lookup->application,
-                               .scope = civic_conf_scope(dir),
-                               .hide_intro = dir->hide_intro == 1,
+                               .scope = scope,
+                               .hide_intro = civic_dir_conf(r)->hide_intro == 1,
                                .reason = refusal.reason};
     civic_state_t state = {.application = lookup->application->sip.app_id,
                            .scope = page.scope,
@@ -185,28 +188,38 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
         refusal.detail = apr_psprintf(r->pool, "%d session cookies came", lookup->cookies);
     }
     civic_refusal_log(r, what, refusal);
-    return civic_respond(r, HTTP_UNAUTHORIZED, civic_page_login(r, &page));
+    return civic_respond(r, civic_reason_info(page.reason)->status,
+                         civic_page_login(r, &page));
 }
 
-static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal)
+static int is_for_person(request_rec *r)
 {
-    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    int how = civic_dir_conf(r)->unauthenticated;
+
+    return how == CIVIC_UNAUTHENTICATED_PAGE
+           || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r));
+}
+
+/* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
+static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
+                     const char *scope)
+{
+    int status = civic_reason_info(refusal.reason)->status;
     const char *return_path;
-    int to_person = dir->unauthenticated == CIVIC_UNAUTHENTICATED_PAGE
-                    || (dir->unauthenticated != CIVIC_UNAUTHENTICATED_401
-                        && civic_request_is_navigation(r));
 
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
-        return civic_reason_info(refusal.reason)->status;
+        return status;
     }
-    if (civic_reason_info(refusal.reason)->status != HTTP_UNAUTHORIZED) {
-        return civic_refuse(r, what, refusal, to_person ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
+    if (status == HTTP_UNAUTHORIZED) {
+        challenge(r);
     }
-    challenge(r);
-    if (!to_person) {
+    if (!is_for_person(r)) {
         return civic_refuse(r, what, refusal, CIVIC_AS_PROBLEM);
+    }
+    if (!scope) {
+        return civic_refuse(r, what, refusal, CIVIC_AS_PAGE);
     }
     if (!civic_request_is_https(r) && !civic_request_is_loopback(r)) {
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
@@ -221,16 +234,148 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return civic_refuse(r, what, refusal_make(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
     }
-    return login_page(r, lookup, refusal, return_path);
+    return login_page(r, lookup, refusal, scope, return_path);
+}
+
+/* The location's own scope request, where a login is what is missing. */
+static const char *scope_for(request_rec *r, civic_reason reason)
+{
+    return civic_reason_info(reason)->status == HTTP_UNAUTHORIZED
+               ? civic_conf_scope(civic_dir_conf(r))
+               : NULL;
+}
+
+/* ---- rules ---- */
+
+/* For the log: which rules, not whose values. */
+static const char *names_of(request_rec *r, const apr_array_header_t *unmet)
+{
+    const char *names = NULL;
+
+    for (int i = 0; unmet && i < unmet->nelts; i++) {
+        const civic_unmet_t *rule = &APR_ARRAY_IDX(unmet, i, civic_unmet_t);
+
+        names = apr_pstrcat(r->pool, names ? names : "", names ? ", " : "", rule->name,
+                            rule->is_known ? "" : " cannot be told", NULL);
+    }
+    return names ? names : "a rule of another module";
+}
+
+/* What a login could change: the first scope request that may show more. */
+static const char *step_up_of(const apr_array_header_t *unmet)
+{
+    for (int i = 0; unmet && i < unmet->nelts; i++) {
+        const civic_unmet_t *rule = &APR_ARRAY_IDX(unmet, i, civic_unmet_t);
+
+        if (rule->step_up) {
+            return rule->step_up;
+        }
+    }
+    return NULL;
+}
+
+static int any_age_of_login(const apr_array_header_t *unmet)
+{
+    for (int i = 0; unmet && i < unmet->nelts; i++) {
+        if (APR_ARRAY_IDX(unmet, i, civic_unmet_t).is_age_of_login) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Has this person logged in only just, and the login is too old all the same? Then the next
+ * would be, too. Told once, as in browser_prepare. */
+static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
+{
+    civic_browser_t browser;
+
+    if (!is_for_person(r) || !civic_cookie_get_browser(&browser, r)
+        || !has_just_completed(&browser, lookup->application)) {
+        return 0;
+    }
+    browser.completed = 0;
+    civic_cookie_set_browser(r, &browser);
+    return 1;
+}
+
+/* Somebody is logged in, and the rules keep him out. */
+static int forbid(request_rec *r)
+{
+    const civic_request_t *known = civic_request(r);
+    const civic_lookup_t *lookup = known->identity;
+    const char *names = names_of(r, known->unmet), *step_up = step_up_of(known->unmet);
+
+    if (step_up) {
+        return turn_away(
+            r, lookup,
+            refusal_make(is_for_person(r) ? CIVIC_RULE_NOT_MET : CIVIC_STEP_UP_REQUIRED,
+                         apr_psprintf(r->pool, "%s; %s may show more", names, step_up)),
+            step_up);
+    }
+    if (any_age_of_login(known->unmet) && !in_a_circle(r, lookup)) {
+        /* For all that was shown: a lesser login would take it away. */
+        return turn_away(r, lookup, refusal_make(CIVIC_LOGIN_NOT_FRESH, names),
+                         lookup->session.record.scope);
+    }
+    return turn_away(r, lookup, refusal_make(CIVIC_RULE_NOT_MET, names), NULL);
+}
+
+/* Let the other modules judge; our own hooks step aside meanwhile. */
+static int run_rules(request_rec *r, int (*run)(request_rec *))
+{
+    civic_request_t *known = civic_request(r);
+    int status;
+
+    known->unmet = NULL;
+    known->authorizing = 1;
+    status = run(r);
+    known->authorizing = 0;
+    return status;
+}
+
+/* Is what the rules say worth nothing, as long as nobody is known? */
+static int login_decides(request_rec *r, int status)
+{
+    civic_request_t *known = civic_request(r);
+
+    if (known->asked
+        && (status == HTTP_FORBIDDEN || (status == OK && civic_authn_session(r)))) {
+        return 1;
+    }
+    if (status == OK && known->doubtful) {
+        known->strict = 1;
+        status = run_rules(r, ap_run_access_checker_ex);
+        known->strict = 0;
+        return status != OK;
+    }
+    return 0;
 }
 
 /* ---- the hooks ---- */
 
-static int is_ours(request_rec *r)
+int civic_authn_is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
     return type && !strcasecmp(type, CIVIC_AUTH_TYPE);
+}
+
+const civic_session_t *civic_authn_session(request_rec *r)
+{
+    const civic_dir_conf_t *dir = civic_dir_conf(r);
+    const civic_application_t *app;
+    const civic_lookup_t *lookup;
+
+    if (civic_request(r)->identity) {
+        return &civic_request(r)->identity->session;
+    }
+    app = civic_conf_application_of(civic_server_conf(r->server), dir);
+    if (!app) {
+        return NULL;
+    }
+    lookup = civic_request_session(r, app);
+    return judge(r, lookup, dir).reason == CIVIC_OK ? &lookup->session : NULL;
 }
 
 int civic_authn_check(request_rec *r)
@@ -242,7 +387,7 @@ int civic_authn_check(request_rec *r)
     civic_lookup_t *lookup;
     const char *user;
 
-    if (!is_ours(r)) {
+    if (!civic_authn_is_ours(r)) {
         return DECLINED;
     }
     civic_privacy_guard(r);
@@ -257,14 +402,15 @@ int civic_authn_check(request_rec *r)
     refusal = judge(r, lookup, dir);
     count(r, lookup, refusal.reason);
     if (refusal.reason != CIVIC_OK) {
-        return turn_away(r, lookup, refusal);
+        return turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
     }
     user = civic_identity_user(r, &lookup->session);
     if (!user) {
         return turn_away(
             r, lookup,
             refusal_make(CIVIC_REMOTE_USER_MISSING,
-                         apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)));
+                         apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)),
+            NULL);
     }
     note_use(r, lookup, dir);
     civic_identity_set(r, lookup, user);
@@ -279,7 +425,7 @@ int civic_authn_pass(request_rec *r)
     civic_lookup_t *lookup;
     const char *user;
 
-    if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !is_ours(r)) {
+    if (dir->unauthenticated != CIVIC_UNAUTHENTICATED_PASS || !civic_authn_is_ours(r)) {
         return DECLINED;
     }
     civic_privacy_guard(r);
@@ -292,7 +438,7 @@ int civic_authn_pass(request_rec *r)
     count(r, lookup, refusal.reason);
     /* Somebody may be logged in: to go on without him would tell the site that nobody is. */
     if (refusal.reason == CIVIC_STORE_UNAVAILABLE) {
-        return turn_away(r, lookup, refusal);
+        return turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
     }
     user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
     if (user) {
@@ -300,6 +446,26 @@ int civic_authn_pass(request_rec *r)
         civic_identity_set(r, lookup, user);
     }
     return DECLINED;
+}
+
+int civic_authn_access(request_rec *r)
+{
+    civic_request_t *known = civic_request(r);
+    int status;
+
+    if (known->authorizing || !civic_authn_is_ours(r)) {
+        return DECLINED;
+    }
+    known->asked = known->doubtful = 0;
+    status = run_rules(r, ap_run_access_checker_ex);
+    if (known->identity) { /* CivicUnauthenticated is `pass` */
+        return status == HTTP_FORBIDDEN ? forbid(r) : status;
+    }
+    if (!login_decides(r, status)) {
+        return status;
+    }
+    status = civic_authn_check(r);
+    return status == OK ? civic_authn_authorize(r) : status;
 }
 
 int civic_authn_authorize(request_rec *r)
@@ -310,15 +476,7 @@ int civic_authn_authorize(request_rec *r)
     if (!known->identity || known->authorizing) {
         return DECLINED;
     }
-    known->authorizing = 1; /* this hook steps aside while the others judge */
-    status = ap_run_auth_checker(r);
-    known->authorizing = 0;
+    status = run_rules(r, ap_run_auth_checker);
     /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
-    if (status != HTTP_UNAUTHORIZED && status != HTTP_FORBIDDEN) {
-        return status;
-    }
-    if (!r->main && !ap_response_code_string(r, ap_index_of_response(HTTP_FORBIDDEN))) {
-        return civic_respond(r, HTTP_FORBIDDEN, civic_page_forbidden(r));
-    }
-    return HTTP_FORBIDDEN;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? forbid(r) : status;
 }

@@ -7,6 +7,17 @@
 #define CIVIC_AUTHN_H
 
 #include <httpd.h>
+#include "session.h"
+
+/** Does AuthType say Civic here? */
+int civic_authn_is_ours(request_rec *r);
+
+/**
+ * The session of this request: the one that it was let in by, else one that would open this
+ * location. Looks, and neither logs in nor counts as a use.
+ * @return NULL when there is none
+ */
+const civic_session_t *civic_authn_session(request_rec *r);
 
 /** check_user_id: OK with r->user set; DECLINED where AuthType is another; else a status. */
 int civic_authn_check(request_rec *r);
@@ -15,8 +26,18 @@ int civic_authn_check(request_rec *r);
  */
 int civic_authn_pass(request_rec *r);
 
-/** auth_checker: somebody who is logged in and fails a Require rule gets 403, not 401, which
- * would ask him to log in again and again. */
+/**
+ * access_checker_ex: httpd asks the Require rules before anybody is known, and whom they let in
+ * needs no login. That is not enough where a negated civic rule was asked, which httpd then
+ * takes for neutral, or an expression about the session. There, the login comes first.
+ */
+int civic_authn_access(request_rec *r);
+
+/**
+ * auth_checker: somebody who is logged in and fails a Require rule gets 403, not 401, which
+ * would ask him to log in again and again; or a login page, where he may show more or log in
+ * anew to get in, as the rules say (civic_unmet_t).
+ */
 int civic_authn_authorize(request_rec *r);
 
 #endif

@@ -9,7 +9,7 @@
 #include "encoding.h"
 #include "json.h"
 
-static int is_label(const char *label)
+int civic_label_is_name(const char *label)
 {
     apr_size_t len = strlen(label);
 
@@ -41,7 +41,7 @@ static const char *item_read(civic_claim_t *claim, const json_t *item, apr_pool_
     if (!json_is_object(item)) {
         return "an item of the list is not an object";
     }
-    if (!label || !is_label(label)) {
+    if (!label || !civic_label_is_name(label)) {
         return "an item's label is missing or unfit";
     }
     claim->label = apr_pstrdup(pool, label);

@@ -55,6 +55,9 @@ const char *civic_claims_get(const civic_claims_t *claims, const char *label);
  */
 int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool);
 
+/** 1 to CIVIC_LABEL_MAX visible ASCII characters. @return 1 or 0 */
+int civic_label_is_name(const char *label);
+
 /** The environment's form of a label: upper case, every other character `_`, in the pool. */
 char *civic_label_fold(const char *label, apr_pool_t *pool);
 

@@ -71,9 +71,11 @@ int civic_hmac_sha256(unsigned char mac[CIVIC_SHA256_LEN], const void *key, apr_
            && mac_len == CIVIC_SHA256_LEN;
 }
 
+/* ---- SHA-256, once for each request: most of its cost would be what surrounds it ---- */
+
 /* OpenSSL looks the algorithm behind EVP_sha256() up at every use, under a lock that all threads
- * share, which takes longer than the digest of a cookie: it is fetched once. Never freed: it is OpenSSL's
- * own copy, counted, and httpd may unload this module after OpenSSL has cleaned up. */
+ * share: it is fetched once. Never freed: it is OpenSSL's own copy, counted, and httpd may unload
+ * this module after OpenSSL has cleaned up. */
 static EVP_MD *sha256;
 
 static void sha256_fetch(void)
@@ -81,12 +83,41 @@ static void sha256_fetch(void)
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
+/* A context that nobody uses right now; NULL while somebody does. */
+static EVP_MD_CTX *spare_ctx;
+
+static EVP_MD_CTX *ctx_take(void)
+{
+    EVP_MD_CTX *ctx = __atomic_exchange_n(&spare_ctx, NULL, __ATOMIC_ACQUIRE);
+
+    return ctx ? ctx : EVP_MD_CTX_new();
+}
+
+static void ctx_give_back(EVP_MD_CTX *ctx)
+{
+    EVP_MD_CTX_free(__atomic_exchange_n(&spare_ctx, ctx, __ATOMIC_ACQ_REL));
+}
+
 int civic_sha256(unsigned char digest[CIVIC_SHA256_LEN], const void *data, apr_size_t len)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    EVP_MD_CTX *ctx;
+    int ok;
 
-    return pthread_once(&once, sha256_fetch) == 0 && sha256
-           && EVP_Digest(data, len, digest, NULL, sha256, NULL) == 1;
+    if (pthread_once(&once, sha256_fetch) || !sha256) {
+        return 0;
+    }
+    ctx = ctx_take();
+    ok = ctx && EVP_DigestInit_ex(ctx, sha256, NULL) == 1
+         && EVP_DigestUpdate(ctx, data, len) == 1
+         && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+    if (ok) {
+        ctx_give_back(ctx);
+    }
+    else {
+        EVP_MD_CTX_free(ctx);
+    }
+    return ok;
 }
 
 int civic_md5_hex(char hex[33], const void *data, apr_size_t len)

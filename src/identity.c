@@ -163,7 +163,7 @@ static const char *session_ends(request_rec *r, const civic_session_t *session)
     apr_time_t end = civic_session_wall(civic_server_conf(r->server)->runtime->store,
                                         ends.idle < ends.absolute ? ends.idle : ends.absolute);
 
-    return apr_psprintf(r->pool, "%" APR_TIME_T_FMT, apr_time_sec(end));
+    return apr_off_t_toa(r->pool, (apr_off_t)apr_time_sec(end));
 }
 
 static void export(request_rec *r, const civic_session_t *session)

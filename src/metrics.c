@@ -24,25 +24,14 @@ static const struct {
 };
 enum { OUTCOME_COUNT = sizeof(outcomes) / sizeof(outcomes[0]) };
 
-/* Some stores know nothing of themselves: does it answer when it is asked for what is not there? */
-static int store_answers(civic_store_t *store, apr_pool_t *pool)
-{
-    static const unsigned char nobody[CIVIC_STORE_KEY_LEN];
-    civic_stored_t session;
-
-    return store->ops->get(store, &session, nobody, pool) != CIVIC_STORE_DOWN;
-}
-
 void civic_metrics_gather(civic_metrics_t *metrics, const civic_counters_t *counters,
-                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now,
-                          apr_pool_t *pool)
+                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now)
 {
     civic_counters_read(&metrics->counts, counters);
     metrics->exchanges = civic_slots_taken(slots, now);
     metrics->exchange_limit = civic_slots_limit(slots);
     metrics->store = store->ops->name;
-    metrics->store_up = store_answers(store, pool)
-                        && store->ops->stats(store, &metrics->stats) == CIVIC_STORE_OK;
+    metrics->store_up = store->ops->stats(store, &metrics->stats) == CIVIC_STORE_OK;
 }
 
 apr_uint64_t civic_metrics_exchanges(const civic_metrics_t *metrics)
@@ -219,7 +208,7 @@ const char *civic_metrics_prometheus(const civic_metrics_t *metrics, apr_pool_t 
 
 static json_t *number(apr_uint64_t value)
 {
-    return value == CIVIC_STORE_UNKNOWN ? json_null() : json_integer((json_int_t)value);
+    return json_integer((json_int_t)value);
 }
 
 static json_t *requests_json(const civic_metrics_t *metrics)

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "assets.h"
 #include "json.h"
@@ -54,9 +55,44 @@ static apr_table_t *values_make(request_rec *r)
     return values;
 }
 
+/* A row for each Require rule that keeps this person out: its words. */
+static apr_hash_t *rules_make(request_rec *r)
+{
+    const apr_array_header_t *unmet = civic_request(r)->unmet;
+    apr_array_header_t *rows = apr_array_make(r->pool, 2, sizeof(apr_table_t *));
+    apr_hash_t *lists = apr_hash_make(r->pool);
+
+    for (int i = 0; unmet && i < unmet->nelts; i++) {
+        apr_table_t *row = apr_table_make(r->pool, 1);
+
+        apr_table_setn(row, "words", APR_ARRAY_IDX(unmet, i, civic_unmet_t).words);
+        APR_ARRAY_PUSH(rows, apr_table_t *) = row;
+    }
+    apr_hash_set(lists, "rules", APR_HASH_KEY_STRING, rows);
+    return lists;
+}
+
 static const char message_policy[] = "default-src 'none'; style-src 'self'; "
                                      "form-action 'self'; base-uri 'none'; "
                                      "frame-ancestors 'none'";
+
+/* Not to log in, but to show more than before. */
+static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope)
+{
+    const char *back = civic_request_return_path(r);
+
+    apr_table_setn(values, "title", "Not allowed yet");
+    apr_table_setn(values, "words", civic_reason_info(CIVIC_STEP_UP_REQUIRED)->words);
+    apr_table_setn(values, "button",
+                   !strcmp(scope, "PROOF_OF_IDENTITY") ? "Show your identity document"
+                   : !strcmp(scope, "BASIC_SIGNUP")    ? "Show how to contact you"
+                                                       : "Show more");
+    apr_table_setn(values, "reference", civic_request_reference(r));
+    apr_table_setn(
+        values, "logout",
+        back ? apr_pstrcat(r->pool, "?return=", ap_escape_urlencoded(r->pool, back), NULL)
+             : "");
+}
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page)
 {
@@ -72,7 +108,12 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "library", app->library_script);
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
+    apr_table_setn(values, "title", "Log in");
     apr_table_setn(values, "words", info->words);
+    apr_table_setn(values, "button", "Log in with Civic");
+    if (page->reason == CIVIC_RULE_NOT_MET) {
+        offer_step_up(r, values, page->scope);
+    }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);
     }
@@ -83,9 +124,10 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
         apr_table_setn(values, "cause", page->cause);
         apr_table_setn(values, "reference", civic_request_reference(r));
     }
-    return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_login_html, values, r->pool),
-                      app->page_policy);
+    return reply_make(
+        r, CIVIC_TYPE_HTML,
+        civic_template_render_lists(civic_asset_login_html, values, rules_make(r), r->pool),
+        app->page_policy);
 }
 
 static const char *title_of(int status)
@@ -105,11 +147,36 @@ static const char *title_of(int status)
     }
 }
 
+static const civic_reply_t *page_forbidden(request_rec *r)
+{
+    apr_table_t *values = values_make(r);
+    const char *back = civic_request_return_path(r);
+
+    apr_table_setn(values, "title", "Not allowed");
+    apr_table_setn(values, "reason", civic_reason_info(CIVIC_RULE_NOT_MET)->name);
+    apr_table_setn(values, "reference", civic_request_reference(r));
+    if (back) {
+        apr_table_setn(values, "back", back); /* where somebody else may log in */
+    }
+    apr_table_setn(values, "words",
+                   apr_psprintf(r->pool,
+                                "You are logged in as %s, who may not see this page. "
+                                "Log out to come back as somebody else.",
+                                r->user ? r->user : "a person without a name"));
+    return reply_make(
+        r, CIVIC_TYPE_HTML,
+        civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
+        message_policy);
+}
+
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
 {
     const civic_reason_info_t *info = civic_reason_info(reason);
     apr_table_t *values = values_make(r);
 
+    if (reason == CIVIC_RULE_NOT_MET) {
+        return page_forbidden(r);
+    }
     apr_table_setn(values, "title", title_of(info->status));
     apr_table_setn(values, "words", info->words);
     apr_table_setn(values, "reason", info->name);
@@ -124,6 +191,27 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
                       message_policy);
 }
 
+/* What keeps out, and what could be shown to get in. */
+static void add_rules(json_t *problem, const apr_array_header_t *unmet)
+{
+    json_t *rules = json_array();
+    const char *scope = NULL;
+
+    for (int i = 0; unmet && i < unmet->nelts; i++) {
+        const civic_unmet_t *rule = &APR_ARRAY_IDX(unmet, i, civic_unmet_t);
+
+        json_array_append_new(rules, json_string(rule->words));
+        scope = scope ? scope : rule->step_up;
+    }
+    if (json_array_size(rules) > 0) {
+        json_object_set(problem, "rules", rules);
+    }
+    if (scope) {
+        json_object_set_new(problem, "scope", json_string(scope));
+    }
+    json_decref(rules);
+}
+
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
@@ -133,9 +221,10 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
                                 "title", title_of(info->status), "status", info->status,
                                 "reason", info->name, "detail", info->words, "reference",
                                 civic_request_reference(r), "retry", retries[info->retry]);
-    const char *text =
-        civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
+    const char *text;
 
+    add_rules(problem, civic_request(r)->unmet);
+    text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }
 
@@ -148,25 +237,6 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     if (back) {
         apr_table_setn(values, "back", back);
     }
-    return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_logout_html, values, r->pool),
-                      message_policy);
-}
-
-const civic_reply_t *civic_page_forbidden(request_rec *r)
-{
-    apr_table_t *values = values_make(r);
-    const char *back = civic_request_return_path(r);
-
-    apr_table_setn(values, "title", "Not allowed");
-    if (back) {
-        apr_table_setn(values, "back", back); /* where somebody else may log in */
-    }
-    apr_table_setn(values, "words",
-                   apr_psprintf(r->pool,
-                                "You are logged in as %s, who may not see this page. "
-                                "Log out to come back as somebody else.",
-                                r->user ? r->user : "a person without a name"));
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_logout_html, values, r->pool),
                       message_policy);

@@ -7,7 +7,7 @@
 #include "reason.h"
 #include "respond.h"
 
-/** What the login page is about. */
+/** What the login page is about. For CIVIC_RULE_NOT_MET it offers to show more. */
 typedef struct {
     const civic_application_t *application;
     const char *scope;
@@ -20,18 +20,16 @@ typedef struct {
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 
-/** A page for a refusal. @param retry where "start again" leads, NULL for nowhere */
+/** A page for a refusal; for CIVIC_RULE_NOT_MET with the rules, and a logout that leads back
+ * here. @param retry where "start again" leads, NULL for nowhere */
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
-/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry.
- */
+/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
+ * Require rules keep somebody out, also rules and scope. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);
-
-/** For a person who is logged in but may not see this: logging out leads back here. */
-const civic_reply_t *civic_page_forbidden(request_rec *r);
 
 #endif

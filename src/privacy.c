@@ -69,13 +69,28 @@ static apr_status_t privacy_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
 
 void civic_privacy_guard(request_rec *r)
 {
-    civic_request(civic_request_first(r))->guarded = 1;
+    civic_request_t *first = civic_request(civic_request_first(r));
+
+    if (first->guarded) {
+        return;
+    }
+    first->guarded = 1;
+    while (r->main) {
+        r = r->main;
+    }
+    /* A header's expression is evaluated by a filter, when ours are in their places. */
+    if (civic_request(r)->filtered) {
+        civic_privacy_insert_filter(r);
+    }
 }
 
 void civic_privacy_insert_filter(request_rec *r)
 {
-    if (!r->main && civic_request(civic_request_first(r))->guarded
-        && !civic_request(r)->reply) {
+    if (r->main) {
+        return;
+    }
+    civic_request(r)->filtered = 1;
+    if (civic_request(civic_request_first(r))->guarded && !civic_request(r)->reply) {
         ap_add_output_filter_handle(filter, NULL, r, r->connection);
     }
 }

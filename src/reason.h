@@ -43,6 +43,10 @@ typedef enum {
     X(CIVIC_REMOTE_USER_MISSING, "remote-user-missing", 403, CIVIC_LOUD_WARN,                 \
       CIVIC_RETRY_LOGIN,                                                                      \
       "Your login does not hold the verified fact that this site goes by.")                   \
+    X(CIVIC_LOGIN_NOT_FRESH, "login-not-fresh", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,      \
+      "This page asks for a login that is more recent than yours. Please log in once more.")  \
+    X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
+      "You are logged in, but this page is not open to you.")                                 \
     /* what the page posts back */                                                            \
     X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                        \
       "This address is used by the login page and cannot be opened by itself.")               \

@@ -12,6 +12,7 @@
 #include "reason.h"
 #include "session.h"
 
+struct ap_directive_t;
 struct civic_reply;
 struct civic_endpoint;
 
@@ -29,6 +30,16 @@ typedef struct {
     const char *name, *value;
 } civic_cookie_t;
 
+/** A Require rule that keeps this person out (authz.h). */
+typedef struct {
+    const char *name;    /* of the rule, as civic-age: for the log */
+    const char *words;   /* for the person */
+    const char *step_up; /* the scope request that may show what is missing; NULL: none */
+    int is_known;        /* 0: it could not be judged */
+    int is_age_of_login; /* a new login meets it */
+    const struct ap_directive_t *section; /* where the rule stands */
+} civic_unmet_t;
+
 typedef struct {
     /* of the chain's first request alone */
     apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
@@ -41,7 +52,12 @@ typedef struct {
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
-    int authorizing;                       /* see civic_authn_authorize */
+    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;           /* the Require rules are being judged, see authn.c */
+    int strict;                /* negated rules keep out who is not known yet */
+    int doubtful;              /* a negated rule was asked while nobody was known */
+    int asked;                 /* so was an expression */
+    int filtered;              /* its filters are there, see privacy.c */
 } civic_request_t;
 
 /** Of this request; made when there is none yet. */

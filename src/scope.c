@@ -36,6 +36,17 @@ const char *civic_scope_evidence(const char *scope)
     return rank(scope) ? known[rank(scope) - 1].evidence : NULL;
 }
 
+const char *civic_scope_showing(const char *label)
+{
+    for (int i = 0; i < 3; i++) {
+        if (known[i].evidence
+            && !strncmp(label, known[i].evidence, strlen(known[i].evidence))) {
+            return known[i].name;
+        }
+    }
+    return NULL;
+}
+
 int civic_scope_covers(const char *held, const char *wanted)
 {
     if (!strcmp(held, wanted)) {

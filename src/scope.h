@@ -17,6 +17,12 @@ int civic_scope_is_name(const char *scope);
 int civic_scope_covers(const char *held, const char *wanted);
 
 /**
+ * The least scope request whose answer holds this label.
+ * @return NULL when that is not known
+ */
+const char *civic_scope_showing(const char *label);
+
+/**
  * How labels begin that an answer to this scope request holds and one to a lesser does not.
  * @return NULL when nothing of that kind is known
  */

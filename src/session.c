@@ -25,12 +25,20 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name)
     return 1;
 }
 
+static int is_base64url(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+           || c == '-' || c == '_';
+}
+
 int civic_session_id_is_sane(const char *id)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-    return strspn(id, alphabet) == CIVIC_SESSION_ID_LEN && id[CIVIC_SESSION_ID_LEN] == '\0';
+    for (int i = 0; i < CIVIC_SESSION_ID_LEN; i++) {
+        if (!is_base64url(id[i])) {
+            return 0;
+        }
+    }
+    return id[CIVIC_SESSION_ID_LEN] == '\0';
 }
 
 apr_time_t civic_session_now(civic_store_t *store)

@@ -3,36 +3,33 @@
 
 #include "shm_layout.h"
 
-enum { BLOCKS_A_SESSION = 3, READ_TRIES = 64, SWEEP_EVERY_SEC = 1 };
+enum { USUAL_BLOCKS = 3, CACHE_LINE = 64, READ_TRIES = 64, SWEEP_EVERY_SEC = 1 };
 
 static apr_size_t round_up(apr_size_t n)
 {
     return (n + 127) & ~(apr_size_t)127;
 }
 
-static apr_size_t layout_size(apr_uint32_t buckets, apr_uint32_t blocks)
+static apr_size_t layout_size(apr_uint32_t blocks)
 {
-    return round_up(sizeof(struct civic_shard_head)) + 2 * round_up(buckets * sizeof(link_t))
+    return round_up(sizeof(struct civic_shard_head)) + 2 * round_up(blocks * sizeof(link_t))
            + round_up(blocks) + (apr_size_t)blocks * BLOCK;
 }
 
 void civic_shard_locate(civic_shard_t *shard, void *base, apr_size_t size)
 {
-    /* A block costs its bytes, its kind and its part of two buckets; then down to what fits. */
-    apr_uint32_t blocks = (apr_uint32_t)(size / (BLOCK + 1)), buckets;
+    apr_uint32_t blocks = (apr_uint32_t)(size / (BLOCK + 1 + 2 * sizeof(link_t)));
 
-    for (;; blocks -= blocks / 1024 + 1) {
-        buckets = blocks / BLOCKS_A_SESSION + 1;
-        if (layout_size(buckets, blocks) <= size) {
-            break;
-        }
+    while (layout_size(blocks) > size) {
+        blocks--;
     }
     shard->head = base;
     shard->buckets = (link_t *)((char *)base + round_up(sizeof(struct civic_shard_head)));
-    shard->users = (link_t *)((char *)shard->buckets + round_up(buckets * sizeof(link_t)));
-    shard->kinds = (unsigned char *)shard->users + round_up(buckets * sizeof(link_t));
+    shard->users = (link_t *)((char *)shard->buckets + round_up(blocks * sizeof(link_t)));
+    shard->kinds = (unsigned char *)shard->users + round_up(blocks * sizeof(link_t));
     shard->blocks = shard->kinds + round_up(blocks);
-    shard->bucket_count = buckets;
+    /* As many as blocks: each step along a chain waits for memory, so that long ones cost more. */
+    shard->bucket_count = blocks;
     shard->block_count = blocks;
     shard->damaged = 0;
 }
@@ -86,6 +83,17 @@ static int key_fits(const entry_t *entry, const unsigned char *key)
     return civic_equal(held, key, sizeof(held));
 }
 
+/* A session's blocks mostly lie one behind the other: ask for all of a usual one (BASIC_SIGNUP) at
+ * once, instead of waiting for memory at each. */
+static void fetch_ahead(const civic_shard_t *shard, link_t link)
+{
+    const char *at = block_at(shard, link);
+
+    for (int i = 0; i < USUAL_BLOCKS * BLOCK; i += CACHE_LINE) {
+        __builtin_prefetch(at + i);
+    }
+}
+
 typedef enum { FOUND, NONE, SENSELESS } found_t;
 
 /* Bounded whatever others write meanwhile: only `sequence` tells whether the result counts. */
@@ -98,6 +106,7 @@ static found_t find(const civic_shard_t *shard, const unsigned char *key, link_t
         if (link > shard->block_count || ++steps > shard->block_count) {
             return SENSELESS;
         }
+        fetch_ahead(shard, link);
         if (key_fits(entry_at(shard, link), key)) {
             *found = link;
             return FOUND;
@@ -266,25 +275,24 @@ static void list_append(civic_shard_t *shard, entry_t *entry, link_t link)
     head->newest = link;
 }
 
-/* All blocks of a session that no reader can find any more. */
-static void blocks_free(civic_shard_t *shard, link_t link)
+/* All blocks of a session that no reader can find any more. They stay in their order, so that the
+ * next session has its blocks one behind the other as well. */
+static void blocks_free(civic_shard_t *shard, link_t first)
 {
     struct civic_shard_head *head = shard->head;
+    link_t last = 0;
 
-    while (link) {
-        link_t next;
-
+    for (link_t link = first; link; link = link_get(block_at(shard, link))) {
         if (link > shard->block_count || shard->kinds[link - 1] == KIND_UNUSED) {
             shard->damaged = 1;
             return;
         }
-        next = link_get(block_at(shard, link));
         shard->kinds[link - 1] = KIND_UNUSED;
-        link_set(block_at(shard, link), head->unused);
-        head->unused = link;
         head->unused_count++;
-        link = next;
+        last = link;
     }
+    link_set(block_at(shard, last), head->unused);
+    head->unused = first;
 }
 
 static void drop(civic_shard_t *shard, link_t link)

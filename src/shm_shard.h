@@ -1,7 +1,7 @@
 /* shm_shard.h - one shard of the shared-memory store: a hash table of sessions with its blocks.
  *
  *   +------+-------------+-----------+-------------+-----------------------------------------+
- *   | head | buckets[n]  | users[n]  | kinds[m]    | blocks[m], 128 bytes each               |
+ *   | head | buckets[n]  | users[n]  | kinds[n]    | blocks[n], 128 bytes each               |
  *   +------+-------------+-----------+-------------+-----------------------------------------+
  *
  *   block, first of a session (kind FIRST):   entry: key, user, times, links | record ...

@@ -40,7 +40,7 @@ const civic_metrics_t *civic_status_metrics(request_rec *r)
     civic_metrics_t *metrics = apr_pcalloc(r->pool, sizeof(*metrics));
 
     civic_metrics_gather(metrics, runtime->counters, runtime->slots, runtime->store,
-                         apr_time_now(), r->pool);
+                         apr_time_now());
     metrics->upstreams = upstreams(runtime, r->pool);
     return metrics;
 }

@@ -130,6 +130,8 @@ my @reasons = (
     [ 'origin-insecure'     => sub { $server->client('PLAIN')->get('/members/', Host => 'www.example.org') } ],
     [ 'return-path'         => sub { $server->client->post_form('/civic/logout', 'return=//evil.example') } ],
     [ 'remote-user-missing' => sub { $server->client->logged_in('/email/', person => 'stale')->get('/email/') } ],
+    [ 'login-not-fresh'     => sub { sleep 0.1 while time < $logged_in + 1.1; $old->fetch('/fresh/') } ],
+    [ 'rule-not-met'        => sub { $old->fetch("/nobody/") } ],
     # what the login page sends
     [ 'method'              => sub { $server->client->get('/civic/callback') } ],
     [ 'too-many-attempts'   => \&oftener_than_allowed ],

@@ -56,7 +56,7 @@ my %codes = (
     'too old'             => [ { claims => { iat => $now - 7200, exp => $now - 3600 } }, 'token-expired' ],
     'too early'           => [ { claims => { iat => $now + 3600, exp => $now + 7200 } }, 'token-early' ],
 );
-plan tests => 30 + keys(%faults) + keys(%codes) + 12;
+plan tests => 31 + keys(%faults) + keys(%codes) + 12;
 
 # ---- requests ----
 my $nobody = Civic::Client->new;
@@ -76,7 +76,8 @@ my ($answer) = counts([ 'logins_total', $EXCHANGE ], 'a login', sub { $client->c
 is($answer->code, 200, 'that succeeded');
 counts([$VALID], 'a request with a session', sub { $client->get('/members/file.txt') });
 counts([$VALID], 'an index', sub { $client->get('/members/') });
-counts([$VALID], 'one with sub-requests', sub { $client->get('/members/page.shtml') });
+($answer) = counts([$VALID], 'one with sub-requests in other locations', sub { $client->get('/api/twice.shtml') });
+like($answer->content, qr/one SECRET.* two SECRET/s, 'which it took');
 counts([$VALID], 'one through a proxy', sub { $client->get('/members/proxy/x') });
 counts([$VALID], 'somebody where anybody may', sub { $client->get('/optional/') });
 counts([ $VALID, refusal('step-up-required') ], 'a step up', sub { $client->get('/proof/') });

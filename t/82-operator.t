@@ -181,7 +181,7 @@ ok(sees($victim), 'nothing was ended by any of it');
 for my $text (@polyglots) {
     for my $fields ({ application => $text, userId => $JANE }, { application => 'CO-ALPHA', userId => $text }) {
         $answer = $operator->post_form('/operator/all', form(%$fields));
-        my $page = $answer->decoded_content =~ s/&#39;/'/gr;
+        my $page = $answer->decoded_content;
         my $tags = join ' ', sort { $a cmp $b } keys %{ { map { ($_ => 1) } $page =~ /<([a-z!][^\s>]*)/gi } };
         unlike($tags, qr/script|svg|img|style/i, 'no tag comes in');
         ok(index($page, HTML::Entities::encode_entities($text, q{<>&"'})) >= 0, 'it is there as text');

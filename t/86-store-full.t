@@ -11,21 +11,10 @@ use Civic::Server ();
 
 plan tests => 10;
 
-my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
-my $server = Civic::Server->new(
-    ports => \@PORTS,
-    conf  => "CivicSessionStore shm(262144)\n" . join '',
-    map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site)
-);
+my $server = Civic::Server->site(conf => "CivicSessionStore shm(262144)\n");
 $server->start;
-my $sandbox = Civic::Sandbox->new(base => 'http://localhost:' . $server->port('SANDBOX_PLAIN'));
 
-sub client {
-    return Civic::Client->new(
-        site    => 'http://localhost:' . $server->port('PLAIN'),
-        sandbox => $sandbox
-    );
-}
+sub client { return $server->client('PLAIN') }
 
 my ($room) = $server->error_log =~ /session store \S+: 262144 bytes, room for (\d+) sessions/;
 cmp_ok($room, '>', 500, 'the log says how many sessions fit');
@@ -45,7 +34,7 @@ my $browser = client();
 my $page = $browser->login_page($browser->get('/members/index.html'));
 my ($cookie, @ids, $failed);
 for (1 .. 2 * $room) {
-    my $token = $sandbox->token(appId => 'CO-PLAIN', scope => 'BASIC_SIGNUP');
+    my $token = $browser->{sandbox}->token(appId => 'CO-PLAIN', scope => 'BASIC_SIGNUP');
     my $answer = $browser->callback($token, $page->{state});
     $failed++ unless $answer->code == 200;
     my ($name, $id) = $browser->session_cookie;

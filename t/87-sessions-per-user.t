@@ -11,21 +11,12 @@ use Civic::Server ();
 
 plan tests => 13;
 
-my @PORTS = qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND);
-my $server = Civic::Server->new(
-    ports => \@PORTS,
-    conf  => "CivicSessionsPerUser 2\n" . join '',
-    map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site)
-);
+my $server = Civic::Server->site(conf => "CivicSessionsPerUser 2\n");
 $server->start;
-my $sandbox = Civic::Sandbox->new(base => 'http://localhost:' . $server->port('SANDBOX_PLAIN'));
 
 sub login {
     my $person = shift;
-    return Civic::Client->new(
-        site    => 'http://localhost:' . $server->port('PLAIN'),
-        sandbox => $sandbox
-    )->logged_in('/members/index.html', person => $person);
+    return $server->client('PLAIN')->logged_in('/members/index.html', person => $person);
 }
 
 sub opens { return $_[0]->get('/members/index.html')->code == 200 }

@@ -29,6 +29,17 @@ static void an_unknown_name_covers_itself_alone(void **state)
     assert_false(civic_scope_covers("PROOF_OF_IDENTITY", "basic_signup"));
 }
 
+static void labels_belong_to_the_least_that_shows_them(void **state)
+{
+    assert_string_equal(civic_scope_showing("contact.personal.email"), "BASIC_SIGNUP");
+    assert_string_equal(civic_scope_showing("documents.genericId.dateOfBirth"),
+                        "PROOF_OF_IDENTITY");
+    assert_null(civic_scope_showing("verifications.levels.CIVIC:IAL1"));
+    assert_null(civic_scope_showing("contact"));
+    assert_null(civic_scope_showing("Documents.genericId.type"));
+    assert_null(civic_scope_showing(""));
+}
+
 static void names_are_upper_case_and_bounded(void **state)
 {
     static const char *const unfit[] = {
@@ -51,6 +62,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(more_covers_less_and_not_the_other_way),
         UNIT(an_unknown_name_covers_itself_alone),
+        UNIT(labels_belong_to_the_least_that_shows_them),
         UNIT(names_are_upper_case_and_bounded),
     };
 

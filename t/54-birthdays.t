@@ -1,0 +1,72 @@
+# Ages and dates of expiry by the system's clock: on the day, neither before nor after, and by UTC. Which
+# day counts on which is tested with the dates themselves in t/unit/test_dates.c.
+use strict;
+use warnings FATAL => 'all';
+
+use Apache::Test qw(-withtestmore);
+use File::Temp ();
+use Time::Local qw(timegm);
+
+use lib 't/lib';
+use Civic::Env ();
+use Civic::Server ();
+
+# day and time of day in UTC, the child of 1 March 2014 and the one of 29 February: of 18 years?
+# Is a document valid until 1 March 2032?
+my @DAYS = (
+    [ '2032-02-28', '12:00:00', 403, 403, 200 ],
+    [ '2032-02-29', '23:59:00', 403, 403, 200 ],    # 2032 has one, but she is sixteen
+    [ '2032-03-01', '00:01:00', 200, 403, 200 ],
+    [ '2032-03-01', '23:59:00', 200, 403, 200 ],
+    [ '2032-03-02', '00:01:00', 200, 403, 403 ],
+    [ '2034-02-28', '23:59:00', 200, 403, 403 ],
+    [ '2034-03-01', '00:01:00', 200, 200, 403 ],
+    [ '2031-12-31', '23:59:00', 403, 403, 200 ],
+);
+my @ZONES = ('UTC', 'Pacific/Kiritimati', 'Pacific/Pago_Pago');    # the day before, the day after
+plan tests => @ZONES * 3 * @DAYS;
+
+my $dir = File::Temp->newdir(TMPDIR => 1);
+chmod 0755, "$dir";
+my $source = Civic::Env::source_dir() . '/t/clock/step.c';
+system('cc', '-O', '-shared', '-fPIC', '-o', "$dir/step.so", $source) == 0 or die 'cc failed';
+
+# Set the clock of the servers' processes to so many seconds off, at once.
+sub step {
+    open my $out, '+>>', "$dir/step" or die "$dir/step: $!";
+    close $out;
+    open $out, '+<', "$dir/step" or die "$dir/step: $!";
+    syswrite $out, pack 'q', shift;
+    close $out;
+    return;
+}
+my %rules = (age => 'Require civic-age 18', document => 'Require civic-document-valid');
+my $conf = "ScriptAliasMatch ^/r/ \${CIVIC_T}/cgi-bin/echo.pl\n" . join '',
+    map {"<Location /r/$_>\nAuthType Civic\nAuthName Rules\nCivicUse CO-PLAIN\nCivicScope PROOF_OF_IDENTITY\n$rules{$_}\n</Location>\n"} sort keys %rules;
+
+sub born {
+    return map { { label => "documents.genericId.$_->[0]", value => $_->[1], isValid => JSON::PP::true, isOwner => JSON::PP::true } }
+        [ dateOfBirth => shift ], [ dateOfExpiry => '2032-3-1' ];
+}
+for my $zone (@ZONES) {
+    step(0);
+    # Plain http to the sandbox: certificates have their own times.
+    my $server = Civic::Server->site(env => { TZ => $zone, LD_PRELOAD => "$dir/step.so", CIVIC_CLOCK_STEP => "$dir/step" }, conf => $conf)->start;
+    my ($march, $leap) = map {
+        my $client = $server->client('PLAIN');
+        my $page = Civic::Client::login_page($client->get('/r/age'));
+        my $token = $client->{sandbox}->token(appId => 'CO-PLAIN', scope => 'PROOF_OF_IDENTITY', data => [ born($_) ]);
+        die 'login failed' if $client->callback($token, $page->{state})->code != 200;
+        $client;
+    } '2014-03-01', '2016-02-29';
+    for my $row (@DAYS) {
+        my ($day, $time, @expected) = @$row;
+        my ($y, $m, $d) = split /-/, $day;
+        my ($hour, $minute) = split /:/, $time;
+        step(timegm(0, $minute, $hour, $d, $m - 1, $y) - time);
+        my $name = "$day, $time, a server in $zone";
+        is($march->get('/r/age')->code, $expected[0], "$name: born on 1 March 2014");
+        is($leap->get('/r/age')->code, $expected[1], "$name: born on 29 February 2016");
+        is($march->get('/r/document')->code, $expected[2], "$name: valid until 1 March 2032");
+    }
+}
