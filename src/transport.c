@@ -39,6 +39,7 @@ typedef struct {
     int body_touched; /* libcurl has asked for the body: it may be on its way */
     int public_only, was_private;
     int refused_by_proxy;
+    int kept_back;    /* libcurl wanted to send the body once more */
     apr_time_t begun; /* when the first byte of the answer came; 0: not yet */
     int trickles;
     apr_size_t header_bytes;
@@ -67,9 +68,11 @@ static size_t send_body(char *buffer, size_t size, size_t count, void *data)
     return n;
 }
 
-/* An authorization code works once: libcurl must never send a body a second time by itself. */
+/* An authorization code works once: libcurl must never send a body a second time by itself, as it does
+ * when a warm connection dies under a request. */
 static int refuse_rewind(void *data, curl_off_t offset, int origin)
 {
+    ((exchange_t *)data)->kept_back = 1;
     return CURL_SEEKFUNC_FAIL;
 }
 
@@ -407,6 +410,7 @@ static int options_set(CURL *h, const civic_http_request_t *request, exchange_t 
         SET(CURLOPT_READFUNCTION, send_body);
         SET(CURLOPT_READDATA, x);
         SET(CURLOPT_SEEKFUNCTION, refuse_rewind);
+        SET(CURLOPT_SEEKDATA, x);
     }
     return ok;
 }
@@ -435,6 +439,11 @@ static civic_refusal_t judge(CURLcode code, const exchange_t *x)
     if (x->was_private) {
         refusal.reason = CIVIC_PAYLOAD_HOST;
         refusal.detail = "its address is this machine's or of a private network";
+        return refusal;
+    }
+    if (x->kept_back && code != CURLE_OK) {
+        refusal.detail =
+            "the connection broke when the request was on its way, which is not sent again";
         return refusal;
     }
     switch (code) {
