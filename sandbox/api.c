@@ -14,7 +14,7 @@
 #include "jws.h"
 #include "sandbox.h"
 
-enum { INLINE_MAX = 16 * 1024, HANG_SEC = 120, LARGE = 9 * 1024 * 1024 };
+enum { INLINE_MAX = 16 * 1024, HANG_SEC = 120, LARGE = 9 * 1024 * 1024, SKEW_SEC = 600 };
 
 /* One exchange while it is judged. */
 typedef struct {
@@ -82,11 +82,30 @@ static int text(request_rec *r, const char *type, const char *body)
     return OK;
 }
 
+/* The clock that the answer's Date is read from. */
+static void set_clock(request_rec *r, int seconds)
+{
+    r->request_time += apr_time_from_sec(seconds);
+}
+
+/* Turned away at the door: the code was not looked at. @return DECLINED for other faults */
+static int turn_away(request_rec *r, const char *fault)
+{
+    if (strcmp(fault, "429-soon")) {
+        return DECLINED;
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After", "1");
+    return refuse(r, HTTP_TOO_MANY_REQUESTS, "come back in a second");
+}
+
 /* Faults in place of an answer. @return DECLINED when the fault is none of these */
 static int play_fault(request_rec *r, const char *fault)
 {
     int status = atoi(fault);
 
+    if (!strcmp(fault, "401-skewed")) {
+        set_clock(r, SKEW_SEC);
+    }
     if (status >= 400 && status < 600) {
         return refuse(r, status, "a fault on demand");
     }
@@ -276,6 +295,7 @@ static int answer(exchange_t *x)
 
 static int exchange(exchange_t *x)
 {
+    static const char used_before[] = "duplicate: the authorization code was used before";
     const char *token, *extension, *auth_token, *fault;
     request_rec *r = x->r;
     int status;
@@ -298,11 +318,18 @@ static int exchange(exchange_t *x)
     if (fault) {
         return refuse(r, HTTP_BAD_REQUEST, fault);
     }
-    if (!sandbox_ask_use(x->ask.code)) {
-        return refuse(r, HTTP_FORBIDDEN, "duplicate: the authorization code was used before");
+    if (x->ask.used) {
+        return refuse(r, HTTP_FORBIDDEN, used_before);
     }
     if (!x->ask.fault[0]) {
         sandbox_fault_take(x->ask.fault);
+    }
+    status = turn_away(r, x->ask.fault);
+    if (status != DECLINED) {
+        return status;
+    }
+    if (!sandbox_ask_use(x->ask.code)) {
+        return refuse(r, HTTP_FORBIDDEN, used_before);
     }
     status = play_fault(r, x->ask.fault);
     return status == DECLINED ? answer(x) : status;

@@ -13,7 +13,7 @@ static const char *const faults[] = {
     "not-json",   "empty",        "wrong-type",   "large",        "redirect",
     "wrong-key",  "wrong-secret", "unencrypted",  "not-valid",    "not-owner",
     "no-user-id", "processed",    "payload-host", "payload-gone", "expired-answer",
-    "bulky"};
+    "bulky",      "401-skewed",   "429-soon"};
 
 static int is_fault(const char *fault)
 {

@@ -47,6 +47,29 @@ static civic_refusal_t refuse(civic_reason reason, const char *detail)
 
 /* ---- the request ---- */
 
+/* Before anything is read: a flood costs a digest each, and no more. */
+static civic_refusal_t count_attempt(const login_t *login)
+{
+    request_rec *r = login->r;
+    civic_rate_t limit = civic_conf_callback_limit(login->conf);
+    int later = 0;
+
+    if (limit.count > 0) {
+        later = civic_attempts_take(login->conf->runtime->attempts, r->useragent_addr,
+                                    login->conf->realm, sizeof(login->conf->realm), &limit,
+                                    civic_breaker_clock());
+    }
+    if (!later) {
+        return accepted;
+    }
+    civic_request(civic_request_first(r))->retry_after = later;
+    return refuse(CIVIC_TOO_MANY_ATTEMPTS,
+                  apr_psprintf(r->pool,
+                               "CivicCallbackLimit is reached for %s; is that a proxy, "
+                               "mod_remoteip tells who is behind it",
+                               r->useragent_ip));
+}
+
 static civic_refusal_t read_form(login_t *login, const char **state)
 {
     request_rec *r = login->r;
@@ -136,12 +159,11 @@ static civic_refusal_t use_once(login_t *login)
 
 /* ---- the exchange ---- */
 
-static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
+/* Over all children, so many at once; each code once. */
+static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *identity,
+                                        apr_interval_time_t timeout)
 {
     civic_runtime_t *runtime = login->conf->runtime;
-    apr_interval_time_t timeout = login->conf->exchange_timeout != CIVIC_UNSET
-                                      ? login->conf->exchange_timeout
-                                      : CIVIC_DEFAULT_EXCHANGE_TIMEOUT;
     apr_time_t now = apr_time_now();
     civic_refusal_t refusal;
     civic_slot_t slot;
@@ -159,6 +181,81 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
         civic_counters_exchange(runtime->counters, apr_time_now() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
+    return refusal;
+}
+
+/* What a refusal says of the service: whoever refuses is there. */
+static civic_outcome outcome_of(civic_reason reason)
+{
+    switch (reason) {
+    case CIVIC_UPSTREAM_ERROR:
+    case CIVIC_UPSTREAM_TIMEOUT:
+    case CIVIC_UPSTREAM_UNREACHABLE:
+    case CIVIC_UPSTREAM_CUT:
+        return CIVIC_OUTCOME_FAILED;
+    case CIVIC_EXCHANGE_BUSY:
+    case CIVIC_TOKEN_REPLAYED:
+    case CIVIC_STORE_UNAVAILABLE:
+    case CIVIC_UPSTREAM_UNTRUSTED: /* perhaps not even Civic */
+    case CIVIC_INTERNAL:
+        return CIVIC_OUTCOME_UNKNOWN;
+    default:
+        return CIVIC_OUTCOME_GOOD;
+    }
+}
+
+/* One line for each change, by whoever brought it about. */
+static void log_change(const login_t *login, civic_breaker_change change,
+                       civic_refusal_t refusal)
+{
+    const civic_runtime_t *runtime = login->conf->runtime;
+    const civic_upstream_t *upstream =
+        &APR_ARRAY_IDX(runtime->upstreams, login->application->upstream, civic_upstream_t);
+    int left = civic_breaker_left(runtime->breakers, login->application->upstream,
+                                  civic_breaker_clock());
+
+    if (change == CIVIC_BREAKER_CLOSED) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, login->r->server,
+                     CIVIC_LOG_PREFIX "Civic at %s answers again: logins go on",
+                     upstream->api);
+    }
+    else if (change != CIVIC_BREAKER_STAYS) {
+        ap_log_error(APLOG_MARK, change == CIVIC_BREAKER_OPENED ? APLOG_WARNING : APLOG_INFO,
+                     0, login->r->server,
+                     CIVIC_LOG_PREFIX
+                     "Civic at %s%s%s %s: %s (%s); logins are refused, and one asks again in "
+                     "%d s",
+                     upstream->api, *upstream->proxy ? " by way of " : "", upstream->proxy,
+                     change == CIVIC_BREAKER_OPENED ? apr_psprintf(
+                         login->r->pool, "is down, %d exchanges in a row failed",
+                         CIVIC_BREAKER_FAILURES)
+                                                    : "is still down",
+                     civic_reason_info(refusal.reason)->name,
+                     refusal.detail ? refusal.detail : "no detail", left);
+    }
+}
+
+static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
+{
+    civic_breakers_t *breakers = login->conf->runtime->breakers;
+    apr_interval_time_t timeout = login->conf->exchange_timeout != CIVIC_UNSET
+                                      ? login->conf->exchange_timeout
+                                      : CIVIC_DEFAULT_EXCHANGE_TIMEOUT;
+    civic_breaker_pass_t pass;
+    civic_refusal_t refusal;
+    int later = civic_breaker_ask(&pass, breakers, login->application->upstream,
+                                  civic_breaker_clock(), timeout + apr_time_from_sec(1));
+
+    if (later) {
+        civic_request(civic_request_first(login->r))->retry_after = later;
+        return refuse(CIVIC_UPSTREAM_DOWN,
+                      "the last exchanges failed, and Civic was not asked");
+    }
+    refusal = exchange_in_slot(login, identity, timeout);
+    log_change(login,
+               civic_breaker_report(&pass, breakers, outcome_of(refusal.reason),
+                                    civic_breaker_clock()),
+               refusal);
     return refusal;
 }
 
@@ -288,7 +385,10 @@ static civic_refusal_t log_in(login_t *login)
     civic_refusal_t refusal;
     const char *state;
 
-    refusal = read_form(login, &state);
+    refusal = count_attempt(login);
+    if (refusal.reason == CIVIC_OK) {
+        refusal = read_form(login, &state);
+    }
     if (refusal.reason == CIVIC_OK) {
         refusal = open_state(login, state);
     }

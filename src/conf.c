@@ -57,6 +57,14 @@ const char *civic_conf_scope(const civic_dir_conf_t *conf)
     return conf->scope ? conf->scope : "BASIC_SIGNUP";
 }
 
+civic_rate_t civic_conf_callback_limit(const civic_server_conf_t *conf)
+{
+    static const civic_rate_t usual = {CIVIC_DEFAULT_CALLBACK_COUNT,
+                                       CIVIC_DEFAULT_CALLBACK_PER};
+
+    return conf->callback_limit.count != CIVIC_UNSET ? conf->callback_limit : usual;
+}
+
 apr_interval_time_t civic_conf_idle(const civic_dir_conf_t *conf)
 {
     return conf->idle != CIVIC_UNSET ? conf->idle : CIVIC_DEFAULT_IDLE;
@@ -116,6 +124,7 @@ void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
     conf->applications = apr_array_make(pool, 2, sizeof(civic_application_t *));
     conf->exchange_timeout = conf->websocket_check = CIVIC_UNSET;
     conf->sessions_per_user = conf->exchange_limit = CIVIC_UNSET;
+    conf->callback_limit.count = CIVIC_UNSET;
     return conf;
 }
 
@@ -163,6 +172,8 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(user_header, NULL);
     MERGE(folded_user, NULL);
     MERGE(exchange_timeout, CIVIC_UNSET);
+    conf->callback_limit =
+        add->callback_limit.count != CIVIC_UNSET ? add->callback_limit : base->callback_limit;
     MERGE(sessions_per_user, CIVIC_UNSET);
     MERGE(exchange_limit, CIVIC_UNSET);
     MERGE(websocket_check, CIVIC_UNSET);
@@ -281,6 +292,8 @@ const command_rec civic_directives[] = {
                   "PEM file of who vouches for the API's certificate (default: the system's)"),
     AP_INIT_TAKE1("CivicProxy", civic_set_proxy, CIVIC_IN_APPLICATION, RSRC_CONF,
                   "forward proxy for calls to the API, as http://host:port (default: none)"),
+    AP_INIT_TAKE1("CivicProxySecretFile", civic_set_proxy_secret_file, CIVIC_IN_APPLICATION,
+                  RSRC_CONF, "file with user:password for the proxy (default: none)"),
     AP_INIT_TAKE_ARGV("CivicBrowserLibrary", civic_set_browser_library, CIVIC_IN_APPLICATION,
                       RSRC_CONF,
                       "URL of Civic's script, optionally URL of its style sheet and a "
@@ -351,4 +364,6 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicExchangeLimit", civic_set_exchange_limit, NULL, RSRC_CONF,
                   "how many exchanges may be under way at once (default: a quarter of the "
                   "workers)"),
+    AP_INIT_TAKE1("CivicCallbackLimit", civic_set_callback_limit, NULL, RSRC_CONF,
+                  "how many logins one address may try, as 300/min (the default), or Off"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

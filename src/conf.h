@@ -9,6 +9,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <ap_expr.h>
+#include "attempts.h"
 #include "record.h"
 #include "redis_address.h"
 #include "sip.h"
@@ -34,6 +35,7 @@ typedef struct {
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
     const char *file;              /* where the section is */
     int line;
+    int upstream; /* of the runtime's upstreams; set in post_config */
 } civic_application_t;
 
 typedef enum {
@@ -82,8 +84,9 @@ typedef struct {
     const char *header_prefix, *user_header; /* as they are sent */
     const char *folded_prefix, *folded_user; /* the same, folded (identity_headers.h) */
     apr_interval_time_t exchange_timeout;
-    int sessions_per_user; /* 0: any number */
-    int exchange_limit;    /* main server only, as all below */
+    civic_rate_t callback_limit; /* count 0: none */
+    int sessions_per_user;       /* 0: any number */
+    int exchange_limit;          /* main server only, as all below */
     apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */
@@ -121,6 +124,10 @@ typedef struct {
 #define CIVIC_DEFAULT_LIFE             apr_time_from_sec(12 * 60 * 60)
 #define CIVIC_DEFAULT_EXCHANGE_TIMEOUT apr_time_from_sec(10)
 
+/** Of one client's address: a whole office behind one, and then some. */
+#define CIVIC_DEFAULT_CALLBACK_COUNT 300
+#define CIVIC_DEFAULT_CALLBACK_PER   apr_time_from_sec(60)
+
 civic_server_conf_t *civic_server_conf(const server_rec *s);
 civic_dir_conf_t *civic_dir_conf(const request_rec *r);
 
@@ -132,6 +139,7 @@ const char *civic_conf_header_prefix(const civic_server_conf_t *conf);
 apr_interval_time_t civic_conf_websocket_check(const civic_server_conf_t *conf);
 int civic_conf_identity(const civic_dir_conf_t *conf);
 const char *civic_conf_scope(const civic_dir_conf_t *conf);
+civic_rate_t civic_conf_callback_limit(const civic_server_conf_t *conf);
 apr_interval_time_t civic_conf_idle(const civic_dir_conf_t *conf);
 apr_interval_time_t civic_conf_life(const civic_dir_conf_t *conf);
 
@@ -185,6 +193,7 @@ const char *civic_set_api_url(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_ca_certificate_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_proxy_secret_file(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_browser_library(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_payload_hosts(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 
@@ -212,6 +221,7 @@ const char *civic_set_seal_key_file(cmd_parms *cmd, void *dir, const char *curre
 const char *civic_set_cookie(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return

@@ -16,7 +16,7 @@
 #include "log.h"
 #include "url.h"
 
-enum { FILE_MAX = 65536, APP_ID_MAX = 128 };
+enum { FILE_MAX = 65536, APP_ID_MAX = 128, PROXY_SECRET_MAX = 512 };
 
 static const char library_script[] = "https://hosted-sip.civic.com/js/civic.sip.min.js";
 static const char library_style[] = "https://hosted-sip.civic.com/css/civic-modal.min.css";
@@ -110,6 +110,7 @@ const char *civic_set_private_key_file(cmd_parms *cmd, void *dir, const char *ar
         return civic_conf_fault(cmd, arg, fault);
     }
     app->sip.private_key = key;
+    app->sip.private_key_file = arg;
     return NULL;
 }
 
@@ -130,6 +131,7 @@ const char *civic_set_secret_file(cmd_parms *cmd, void *dir, const char *arg)
         return civic_conf_fault(cmd, arg, fault);
     }
     app->sip.secret = secret;
+    app->sip.secret_file = arg;
     /* The HMAC's key is the text as the portal gave it. */
     while (apr_isspace(*text)) {
         text++;
@@ -271,6 +273,36 @@ const char *civic_set_proxy(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+const char *civic_set_proxy_secret_file(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *fault = NULL, *text;
+    civic_application_t *app = section_of(cmd, dir, &fault);
+    char *secret;
+    apr_size_t len;
+
+    if (!app || (fault = twice(cmd, app->sip.proxy_secret))) {
+        return fault;
+    }
+    fault = civic_conf_read_secret(&text, cmd, arg);
+    if (fault) {
+        return civic_conf_fault(cmd, arg, fault);
+    }
+    len = strcspn(text, "\r\n");
+    secret = apr_pstrmemdup(cmd->pool, text, len);
+    apr_pool_cleanup_register(cmd->pool, secret, wipe_text, apr_pool_cleanup_null);
+    if (len > PROXY_SECRET_MAX || !strchr(secret, ':') || *secret == ':'
+        || text[len + strspn(text + len, "\r\n")]) {
+        return civic_conf_fault(
+            cmd, arg,
+            apr_psprintf(cmd->pool,
+                         "it must hold one line user:password of at most %d "
+                         "characters",
+                         PROXY_SECRET_MAX));
+    }
+    app->sip.proxy_secret = secret;
+    return NULL;
+}
+
 /* A subresource integrity value: which digest, then its base64. NULL, or what is wrong. */
 static const char *integrity_fault(const char *value)
 {
@@ -395,6 +427,9 @@ static const char *complete(civic_application_t *app, apr_pool_t *pool)
     }
     if (!app->sip.secret) {
         return "has no CivicSecretFile: name the file with the application's secret";
+    }
+    if (app->sip.proxy_secret && !app->sip.proxy) {
+        return "has a CivicProxySecretFile, but no CivicProxy";
     }
     if (!app->sip.civic_key) {
         const char *fault = civic_key_read_public(&key, CIVIC_SIP_PUBLIC_KEY, pool);

@@ -12,6 +12,8 @@
 #include "return_path.h"
 #include "state.h"
 
+enum { CALLBACKS_PER_SEC_MAX = 1000 };
+
 const char *civic_conf_global_fault(cmd_parms *cmd, const char *arg)
 {
     return cmd->server->is_virtual
@@ -189,6 +191,34 @@ const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg)
     }
     civic_server_conf(cmd->server)->exchange_limit = atoi(arg);
     return NULL;
+}
+
+const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg)
+{
+    static const struct {
+        const char *unit;
+        int seconds;
+    } units[] = {{"/s", 1}, {"/min", 60}, {"/h", 3600}};
+    civic_rate_t *limit = &civic_server_conf(cmd->server)->callback_limit;
+    apr_size_t digits = strspn(arg, "0123456789");
+    int count = digits > 0 && digits < 8 ? atoi(arg) : 0;
+
+    if (!strcasecmp(arg, "Off")) {
+        limit->count = 0;
+        return NULL;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!strcasecmp(arg + digits, units[i].unit) && count > 0
+            && count <= units[i].seconds * CALLBACKS_PER_SEC_MAX) {
+            limit->count = count;
+            limit->per = apr_time_from_sec(units[i].seconds);
+            return NULL;
+        }
+    }
+    return civic_conf_fault(
+        cmd, arg,
+        "it must be a number by /s, /min or /h, as 300/min, at most 1000 a "
+        "second, or Off");
 }
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg)

@@ -13,7 +13,7 @@
 #include "reason.h"
 
 /** A whole `processed` payload: a 1 MiB picture, three times base64. */
-#define CIVIC_JWS_MAX (8 * 1024 * 1024)
+#define CIVIC_JWS_MAX (16 * 1024 * 1024)
 
 /** The seconds that clocks may differ, as Civic's own SDK has it. */
 #define CIVIC_CLOCK_TOLERANCE 60

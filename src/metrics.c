@@ -149,6 +149,22 @@ static void write_exchanges(text_t *text, const civic_metrics_t *metrics)
            (apr_uint64_t)metrics->exchange_limit);
 }
 
+static void write_upstreams(text_t *text, const civic_metrics_t *metrics)
+{
+    describe(text, "upstream_up", "gauge",
+             "Whether logins go through: 0 while a service is taken for down.");
+    for (int i = 0; i < metrics->upstreams->nelts; i++) {
+        const civic_metrics_upstream_t *upstream =
+            &APR_ARRAY_IDX(metrics->upstreams, i, civic_metrics_upstream_t);
+        const char *api = label(text, "api", upstream->api);
+
+        sample(text, "upstream_up",
+               apr_pstrcat(text->pool, apr_pstrndup(text->pool, api, strlen(api) - 1), ",",
+                           label(text, "proxy", upstream->proxy) + 1, NULL),
+               upstream->up ? 1 : 0);
+    }
+}
+
 static void write_store(text_t *text, const civic_metrics_t *metrics)
 {
     const civic_store_stats_t *stats = &metrics->stats;
@@ -186,6 +202,7 @@ const char *civic_metrics_prometheus(const civic_metrics_t *metrics, apr_pool_t 
            (apr_uint64_t)apr_time_sec(metrics->counts.since));
     write_requests(&text, metrics);
     write_exchanges(&text, metrics);
+    write_upstreams(&text, metrics);
     write_store(&text, metrics);
     return apr_array_pstrcat(pool, text.lines, 0);
 }
@@ -235,6 +252,22 @@ static json_t *exchanges_json(const civic_metrics_t *metrics)
         (double)value[CIVIC_COUNT_EXCHANGE_USEC] / APR_USEC_PER_SEC, "withinSeconds", within);
 }
 
+static json_t *upstreams_json(const civic_metrics_t *metrics)
+{
+    json_t *all = json_array();
+
+    for (int i = 0; i < metrics->upstreams->nelts; i++) {
+        const civic_metrics_upstream_t *upstream =
+            &APR_ARRAY_IDX(metrics->upstreams, i, civic_metrics_upstream_t);
+
+        json_array_append_new(
+            all, json_pack("{s:s, s:o, s:b}", "api", upstream->api, "proxy",
+                           *upstream->proxy ? json_string(upstream->proxy) : json_null(), "up",
+                           upstream->up));
+    }
+    return all;
+}
+
 static json_t *store_json(const civic_metrics_t *metrics)
 {
     const civic_store_stats_t *stats = &metrics->stats;
@@ -253,13 +286,13 @@ json_t *civic_metrics_json(const civic_metrics_t *metrics, apr_pool_t *pool)
 {
     const apr_uint64_t *value = metrics->counts.value;
     json_t *all = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
         "countingSince", json_integer(apr_time_sec(metrics->counts.since)), "requests",
         requests_json(metrics), "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
         number(value[CIVIC_COUNT_LOGOUTS]), "sessionsEnded", number(value[CIVIC_COUNT_ENDED]),
         "websocketsClosed", number(value[CIVIC_COUNT_WEBSOCKETS_CLOSED]), "refusals",
-        refusals_json(metrics), "exchanges", exchanges_json(metrics), "store",
-        store_json(metrics));
+        refusals_json(metrics), "exchanges", exchanges_json(metrics), "upstreams",
+        upstreams_json(metrics), "store", store_json(metrics));
 
     return civic_json_own(all, pool);
 }

@@ -4,17 +4,25 @@
 #define CIVIC_METRICS_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include "counters.h"
 #include "slots.h"
 #include "store.h"
 
 struct json_t;
 
+/** Whether logins go through, for each service. */
+typedef struct {
+    const char *api, *proxy; /* proxy "": none */
+    int up;
+} civic_metrics_upstream_t;
+
 typedef struct {
     civic_counts_t counts;
-    int exchanges, exchange_limit; /* under way now, and at most */
-    const char *store;             /* its name */
-    int store_up;                  /* 0: `stats` is not known */
+    int exchanges, exchange_limit;       /* under way now, and at most */
+    const apr_array_header_t *upstreams; /* of civic_metrics_upstream_t; the caller's to set */
+    const char *store;                   /* its name */
+    int store_up;                        /* 0: `stats` is not known */
     civic_store_stats_t stats;
 } civic_metrics_t;
 

@@ -52,6 +52,8 @@ typedef enum {
       "This address is used by the login page and cannot be opened by itself.")               \
     X(CIVIC_CROSS_ORIGIN, "cross-origin", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
       "This request came from another site.")                                                 \
+    X(CIVIC_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,  \
+      "Too many logins come from your address. Please wait a moment.")                        \
     X(CIVIC_CONTENT_TYPE, "content-type", 415, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
       "The request was not of the expected type.")                                            \
     X(CIVIC_BODY_TOO_LARGE, "body-too-large", 413, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,        \
@@ -85,10 +87,14 @@ typedef enum {
     /* the exchange at Civic */                                                               \
     X(CIVIC_EXCHANGE_BUSY, "exchange-busy", 503, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,          \
       "Too many people are logging in at this moment.")                                       \
+    X(CIVIC_UPSTREAM_DOWN, "upstream-down", 503, CIVIC_LOUD_INFO, CIVIC_RETRY_LATER,          \
+      "Civic cannot be reached at this moment.")                                              \
     X(CIVIC_CODE_USED, "code-used", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                  \
       "This approval was used before.")                                                       \
     X(CIVIC_UPSTREAM_REFUSED, "upstream-refused", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,   \
       "Civic does not accept this site's credentials.")                                       \
+    X(CIVIC_CLOCK_SKEW, "clock-skew", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,               \
+      "The clocks of this server and of Civic are too far apart.")                            \
     X(CIVIC_UPSTREAM_BAD_REQUEST, "upstream-bad-request", 502, CIVIC_LOUD_ERROR,              \
       CIVIC_RETRY_LOGIN, "Civic did not accept the request.")                                 \
     X(CIVIC_UPSTREAM_THROTTLED, "upstream-throttled", 503, CIVIC_LOUD_WARN,                   \

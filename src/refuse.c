@@ -62,13 +62,15 @@ int civic_refuse(request_rec *r, const char *what, civic_refusal_t refusal,
                  civic_audience audience)
 {
     const civic_reason_info_t *info = civic_reason_info(refusal.reason);
+    int later = civic_request(civic_request_first(r))->retry_after;
     const char *retry = NULL;
 
     civic_refusal_log(r, what, refusal);
     apr_table_setn(r->subprocess_env, "CIVIC_ERROR_CODE", info->name);
     apr_table_setn(r->subprocess_env, "CIVIC_ERROR_REFERENCE", civic_request_reference(r));
     if (info->retry == CIVIC_RETRY_LATER) {
-        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, RETRY_AFTER_SEC));
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       apr_itoa(r->pool, later ? later : RETRY_AFTER_SEC));
     }
     if (audience == CIVIC_AS_PROBLEM) {
         return civic_respond(r, info->status, civic_page_problem(r, refusal.reason));

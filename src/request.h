@@ -53,6 +53,7 @@ typedef struct {
     const char *reference;       /* the word that ties page and log */
     int in_headers;              /* some request of the chain has headers that say who it is */
     int guarded;                 /* its answer is for whoever is logged in, or not */
+    int retry_after;             /* seconds, for a refusal that says so; 0: the usual */
 
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */

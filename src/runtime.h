@@ -4,6 +4,8 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include "attempts.h"
+#include "breaker.h"
 #include "counters.h"
 #include "slots.h"
 #include "state.h"
@@ -12,10 +14,19 @@
 
 struct civic_tunnels;
 
+/** A service that logins go through. What fails at one way to it need not fail at another. */
+typedef struct {
+    const char *api;   /* scheme://host[:port] */
+    const char *proxy; /* "": none */
+} civic_upstream_t;
+
 typedef struct civic_runtime {
     civic_store_t *store;
     civic_seal_keys_t seal_keys;
     civic_slots_t *slots;
+    const apr_array_header_t *upstreams; /* of civic_upstream_t */
+    civic_breakers_t *breakers;          /* one for each of them */
+    civic_attempts_t *attempts;
     civic_counters_t *counters;    /* of all restarts */
     civic_transport_t *transport;  /* of this child */
     struct civic_tunnels *tunnels; /* of this child; tunnels.h */

@@ -10,7 +10,7 @@
 
 #define ISSUER   "civic-sip-hosted-service"
 #define API_PATH "scopeRequest/authCode"
-enum { REQUEST_TOKEN_LIFE = 180 };
+enum { REQUEST_TOKEN_LIFE = 180, THROTTLED_WAIT_SEC = 2 };
 
 static const civic_refusal_t accepted = {CIVIC_OK, NULL};
 
@@ -97,6 +97,16 @@ int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_
     return 1;
 }
 
+/* None was asked for, so whoever sends one is not to be unpacked. */
+static civic_refusal_t judge_encoding(const civic_http_answer_t *answer)
+{
+    if (answer->encoding) {
+        return refuse(CIVIC_ANSWER_FORMAT,
+                      "the answer is compressed, though nobody asked for it");
+    }
+    return accepted;
+}
+
 /* A large payload is fetched from storage, without our credentials. */
 static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
                                      const civic_sip_answer_t *answer,
@@ -106,6 +116,9 @@ static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
     civic_http_request_t get = {.url = answer->payload_url,
                                 .ca_file = like->ca_file,
                                 .proxy = like->proxy,
+                                .proxy_secret = like->proxy_secret,
+                                .answer_max = CIVIC_PAYLOAD_MAX,
+                                .public_only = answer->payload_public,
                                 .deadline = like->deadline};
     civic_refusal_t refusal = civic_transport_send(payload, transport, &get, pool);
 
@@ -114,6 +127,9 @@ static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
                                                             "the payload's storage "
                                                             "answered with status %d",
                                                             payload->status));
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = judge_encoding(payload);
     }
     /* Storage bodies may end in a line break. */
     while (refusal.reason == CIVIC_OK && payload->len > 0
@@ -157,26 +173,54 @@ static civic_refusal_t answer_open(civic_sip_identity_t *identity,
     return refusal;
 }
 
+/* Each time with a request token of its own. */
+static civic_refusal_t ask(civic_http_answer_t *http, civic_http_request_t *request,
+                           const civic_sip_application_t *app, civic_transport_t *transport,
+                           const char *token, apr_pool_t *pool)
+{
+    civic_sip_request_t sip;
+
+    if (!civic_sip_request(&sip, app, token, seconds_now(), pool)) {
+        return refuse(CIVIC_INTERNAL, "the request could not be signed");
+    }
+    request->url = sip.url;
+    request->body = sip.body;
+    request->authorization = sip.authorization;
+    return civic_transport_send(http, transport, request, pool);
+}
+
+/* Does the service say when to come back, and is that soon? */
+static int may_wait(const civic_http_answer_t *http, const civic_http_request_t *request)
+{
+    return http->status == 429 && http->retry_after >= 0
+           && http->retry_after <= THROTTLED_WAIT_SEC
+           && apr_time_now() + apr_time_from_sec(http->retry_after + 1) < request->deadline;
+}
+
 civic_refusal_t civic_sip_exchange(civic_sip_identity_t *identity,
                                    const civic_sip_application_t *app,
                                    civic_transport_t *transport, const char *token,
                                    apr_interval_time_t timeout, apr_pool_t *pool)
 {
-    civic_sip_request_t sip;
-    civic_http_request_t request = {.ca_file = app->ca_file, .proxy = app->proxy};
+    civic_http_request_t request = {
+        .ca_file = app->ca_file, .proxy = app->proxy, .proxy_secret = app->proxy_secret};
     civic_http_answer_t http;
     civic_refusal_t refusal;
 
     request.deadline = apr_time_now() + timeout;
-    if (!civic_sip_request(&sip, app, token, seconds_now(), pool)) {
-        return refuse(CIVIC_INTERNAL, "the request could not be signed");
+    refusal = ask(&http, &request, app, transport, token, pool);
+    if (refusal.reason == CIVIC_OK && may_wait(&http, &request)) {
+        apr_sleep(apr_time_from_sec(http.retry_after));
+        refusal = ask(&http, &request, app, transport, token, pool);
     }
-    request.url = sip.url;
-    request.body = sip.body;
-    request.authorization = sip.authorization;
-    refusal = civic_transport_send(&http, transport, &request, pool);
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_judge_status(http.status, http.body, http.len, pool);
+    }
+    if (refusal.reason == CIVIC_UPSTREAM_REFUSED) {
+        return civic_sip_explain_refused(refusal, app, http.date, apr_time_now(), pool);
+    }
+    if (refusal.reason == CIVIC_OK) {
+        refusal = judge_encoding(&http);
     }
     if (refusal.reason != CIVIC_OK) {
         return refusal;

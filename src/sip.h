@@ -30,15 +30,17 @@ struct civic_transport;
 /** One appId with what it takes to speak for it. Made at startup, never changed after. */
 typedef struct {
     const char *app_id;
-    const char *api_url;                     /* without a slash at its end */
-    const char *environment;                 /* path segment: prod, dev */
-    const civic_key_t *private_key;          /* signs our requests */
-    const unsigned char *secret;             /* CIVIC_SECRET_LEN bytes: the AES key */
-    const char *secret_hex;                  /* the same as 32 characters: the HMAC key */
-    const civic_key_t *civic_key;            /* verifies what Civic signs */
-    const apr_array_header_t *payload_hosts; /* of const char *: names or *.suffix */
-    const char *ca_file;                     /* NULL: the system's */
-    const char *proxy;                       /* NULL: none, whatever the environment says */
+    const char *api_url;                        /* without a slash at its end */
+    const char *environment;                    /* path segment: prod, dev */
+    const civic_key_t *private_key;             /* signs our requests */
+    const unsigned char *secret;                /* CIVIC_SECRET_LEN bytes: the AES key */
+    const char *secret_hex;                     /* the same as 32 characters: the HMAC key */
+    const civic_key_t *civic_key;               /* verifies what Civic signs */
+    const apr_array_header_t *payload_hosts;    /* of const char *: names or *.suffix */
+    const char *ca_file;                        /* NULL: the system's */
+    const char *proxy;                          /* NULL: none, whatever the environment says */
+    const char *proxy_secret;                   /* "user:password"; NULL: none */
+    const char *private_key_file, *secret_file; /* as configured, for the log; NULL: none */
 } civic_sip_application_t;
 
 /** What a POST to the API carries. */
@@ -53,6 +55,7 @@ typedef struct {
     const char *user_id;     /* 1 to 128 visible ASCII characters */
     const char *token;       /* token two; NULL when it must be fetched from payload_url */
     const char *payload_url; /* https, host allowed */
+    int payload_public;      /* it must lie at an address of the public Internet */
 } civic_sip_answer_t;
 
 /** What a login yields. */
@@ -86,6 +89,19 @@ int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_
 civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t len,
                                        apr_pool_t *pool);
 
+/**
+ * Why the API does not take our request (401): it does not say, so what can be known is compared
+ * for it. CIVIC_CLOCK_SKEW when its clock and ours are too far apart for our token to be valid,
+ * with both times; else `refusal` with which key and files were used.
+ *
+ * @param refusal of civic_sip_judge_status
+ * @param date what the API's clock said, 0: nothing
+ * @param now  our clock
+ */
+civic_refusal_t civic_sip_explain_refused(civic_refusal_t refusal,
+                                          const civic_sip_application_t *app, apr_time_t date,
+                                          apr_time_t now, apr_pool_t *pool);
+
 /** Take the body of a 200 apart. @return CIVIC_OK; CIVIC_ANSWER_FORMAT, _UNENCRYPTED,
  * _USER_ID, CIVIC_PAYLOAD_HOST */
 civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
@@ -102,6 +118,10 @@ civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
 
 /**
  * The whole exchange, in at most `timeout` (payload fetch included).
+ *
+ * A code is sent once, whatever becomes of it. The one exception is a service that says 429 and
+ * when to come back: it has turned the request away before looking at it, so the code was not
+ * used. It is asked once more where it asks for two seconds at most and these are left.
  *
  * @param token a code that civic_sip_check_code accepted
  * @param identity set on success alone, in the pool

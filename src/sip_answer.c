@@ -47,7 +47,7 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
     } known[] = {
         {400, CIVIC_UPSTREAM_BAD_REQUEST, ""},
         {401, CIVIC_UPSTREAM_REFUSED,
-         ": check the private key, the secret, CivicEnvironment and this server's clock"},
+         ": check the private key, the secret and CivicEnvironment"},
         {403, CIVIC_CODE_USED, ""},
         {405, CIVIC_UPSTREAM_BAD_REQUEST, ": check CivicApiUrl"},
         {404, CIVIC_UPSTREAM_BAD_REQUEST, ": check CivicApiUrl and CivicEnvironment"},
@@ -69,6 +69,56 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
                                                      message_of(body, len, pool)));
 }
 
+/* The first half of SHA-256 over a key's public half, as people can compute it from the portal's
+ * hex digits. */
+static const char *fingerprint(const civic_key_t *key, apr_pool_t *pool)
+{
+    const char *hex = civic_key_public_hex(key, pool);
+    unsigned char digest[CIVIC_SHA256_LEN];
+    civic_bytes_t point;
+
+    if (!hex || !civic_hex_decode(&point, hex, strlen(hex), pool)
+        || !civic_sha256(digest, point.data, point.len)) {
+        return "unknown";
+    }
+    return civic_hex_encode(digest, 8, pool);
+}
+
+static const char *time_text(apr_time_t time, apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, APR_RFC822_DATE_LEN);
+
+    apr_rfc822_date(text, time);
+    return text;
+}
+
+civic_refusal_t civic_sip_explain_refused(civic_refusal_t refusal,
+                                          const civic_sip_application_t *app, apr_time_t date,
+                                          apr_time_t now, apr_pool_t *pool)
+{
+    apr_time_t apart = date > now ? date - now : now - date;
+
+    if (date && apart > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
+        return refuse(
+            CIVIC_CLOCK_SKEW,
+            apr_psprintf(pool,
+                         "status 401, and Civic's clock says %s, ours %s: %" APR_TIME_T_FMT
+                         " seconds apart, so it takes our token for invalid: check "
+                         "NTP",
+                         time_text(date, pool), time_text(now, pool), apr_time_sec(apart)));
+    }
+    refusal.detail = apr_psprintf(
+        pool,
+        "%s of application %s; the public key that belongs to %s is %s (SHA-256), the secret "
+        "is in "
+        "%s%s",
+        refusal.detail, app->app_id,
+        app->private_key_file ? app->private_key_file : "the private key",
+        fingerprint(app->private_key, pool), app->secret_file ? app->secret_file : "memory",
+        date ? "; the clocks agree" : "; check this server's clock as well");
+    return refusal;
+}
+
 /* It becomes REMOTE_USER and part of log lines: visible ASCII, bounded, nothing to escape. */
 static int user_id_is_sane(const char *user_id)
 {
@@ -83,6 +133,19 @@ static int user_id_is_sane(const char *user_id)
         }
     }
     return 1;
+}
+
+/* Whoever may say where a payload lies must not have us ask machines of the inner network. An
+ * address that is listed itself, the API's own host, and where the API is this machine (as when
+ * trying things out) any, are what the operator wants. */
+static int must_be_public(const char *host, const civic_sip_application_t *app,
+                          apr_pool_t *pool)
+{
+    const char *api = "";
+
+    civic_url_check(app->api_url, &api, pool);
+    return !civic_host_is_address(host) && strcasecmp(host, api)
+           && !civic_host_is_loopback(api);
 }
 
 /* Where a large payload lies: https at a host of the list. */
@@ -103,6 +166,7 @@ static civic_refusal_t payload_url_judge(civic_sip_answer_t *answer, const char 
                                                        host));
     }
     answer->payload_url = url;
+    answer->payload_public = must_be_public(host, app, pool);
     return accepted;
 }
 

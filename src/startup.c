@@ -13,6 +13,7 @@
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
+#include "url.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -197,6 +198,44 @@ static civic_counters_t *counters_keep(server_rec *s)
     return kept->counters;
 }
 
+static int upstream_of(apr_array_header_t *upstreams, const civic_sip_application_t *sip)
+{
+    const char *api = civic_url_origin(sip->api_url, upstreams->pool);
+    const char *proxy = sip->proxy ? sip->proxy : "";
+    civic_upstream_t *added;
+
+    for (int i = 0; i < upstreams->nelts; i++) {
+        const civic_upstream_t *known = &APR_ARRAY_IDX(upstreams, i, civic_upstream_t);
+
+        if (!strcmp(known->api, api) && !strcmp(known->proxy, proxy)) {
+            return i;
+        }
+    }
+    added = apr_array_push(upstreams);
+    added->api = api;
+    added->proxy = proxy;
+    return upstreams->nelts - 1;
+}
+
+/* Applications that go the same way to the same service share what is known of it. */
+static int upstreams_make(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf)
+{
+    apr_array_header_t *upstreams = apr_array_make(pconf, 2, sizeof(civic_upstream_t));
+
+    for (; s; s = s->next) {
+        const apr_array_header_t *all = civic_server_conf(s)->applications;
+
+        for (int i = 0; i < all->nelts; i++) {
+            civic_application_t *app = APR_ARRAY_IDX(all, i, civic_application_t *);
+
+            app->upstream = upstream_of(upstreams, &app->sip);
+        }
+    }
+    runtime->upstreams = upstreams;
+    runtime->breakers = civic_breakers_create(upstreams->nelts, pconf);
+    return runtime->breakers != NULL;
+}
+
 int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *s)
 {
@@ -210,8 +249,10 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);
+    runtime->attempts = civic_attempts_create(pconf);
     runtime->counters = counters_keep(s);
-    if (!runtime->slots || !runtime->counters || !civic_startup_store(runtime, s, pconf)) {
+    if (!runtime->slots || !runtime->attempts || !runtime->counters
+        || !upstreams_make(runtime, s, pconf) || !civic_startup_store(runtime, s, pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -18,6 +18,22 @@
 
 #define TYPE_PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
+static const apr_array_header_t *upstreams(const civic_runtime_t *runtime, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 2, sizeof(civic_metrics_upstream_t));
+
+    for (int i = 0; i < runtime->upstreams->nelts; i++) {
+        const civic_upstream_t *known =
+            &APR_ARRAY_IDX(runtime->upstreams, i, civic_upstream_t);
+        civic_metrics_upstream_t *upstream = apr_array_push(all);
+
+        upstream->api = known->api;
+        upstream->proxy = known->proxy;
+        upstream->up = civic_breaker_is_closed(runtime->breakers, i);
+    }
+    return all;
+}
+
 const civic_metrics_t *civic_status_metrics(request_rec *r)
 {
     const civic_runtime_t *runtime = civic_server_conf(r->server)->runtime;
@@ -25,6 +41,7 @@ const civic_metrics_t *civic_status_metrics(request_rec *r)
 
     civic_metrics_gather(metrics, runtime->counters, runtime->slots, runtime->store,
                          apr_time_now());
+    metrics->upstreams = upstreams(runtime, r->pool);
     return metrics;
 }
 

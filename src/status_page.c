@@ -72,6 +72,19 @@ static void add_exchanges(apr_array_header_t *rows, const civic_metrics_t *metri
         apr_psprintf(pool, "%d of at most %d", metrics->exchanges, metrics->exchange_limit));
 }
 
+static void add_upstreams(apr_array_header_t *rows, const civic_metrics_t *metrics)
+{
+    for (int i = 0; i < metrics->upstreams->nelts; i++) {
+        const civic_metrics_upstream_t *upstream =
+            &APR_ARRAY_IDX(metrics->upstreams, i, civic_metrics_upstream_t);
+
+        number_add(rows,
+                   apr_pstrcat(rows->pool, "Civic at ", upstream->api,
+                               *upstream->proxy ? " by way of " : NULL, upstream->proxy, NULL),
+                   upstream->up ? "up" : "down: logins are refused");
+    }
+}
+
 static void add_store(apr_array_header_t *rows, const civic_metrics_t *metrics)
 {
     const civic_store_stats_t *stats = &metrics->stats;
@@ -118,6 +131,7 @@ static apr_array_header_t *numbers(const civic_metrics_t *metrics, apr_pool_t *p
                    number_text(metrics->counts.value[counters[i].count], pool));
     }
     add_exchanges(rows, metrics);
+    add_upstreams(rows, metrics);
     add_store(rows, metrics);
     return rows;
 }

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <string.h>
 
 int civic_host_is_loopback(const char *host)
@@ -21,6 +22,64 @@ int civic_host_is_loopback(const char *host)
     /* Four numbers, nothing else: 127.evil.example is a name like any other, and so is
      * 127.999.0.1, which a resolver would be asked for. */
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+int civic_host_is_address(const char *host)
+{
+    struct in_addr v4;
+
+    return *host == '[' || strchr(host, ':') || inet_pton(AF_INET, host, &v4) == 1;
+}
+
+/* IANA's registry of special-purpose addresses, as far as packets go anywhere; and multicast. */
+static int v4_is_public(apr_uint32_t address)
+{
+    static const struct {
+        apr_uint32_t network;
+        int bits;
+    } special[] = {
+        {0x00000000, 8},  /* this host */
+        {0x0a000000, 8},  /* private */
+        {0x64400000, 10}, /* a provider's own */
+        {0x7f000000, 8},  /* loopback */
+        {0xa9fe0000, 16}, /* link-local, and what clouds tell their machines */
+        {0xac100000, 12}, /* private */
+        {0xc0000000, 24}, /* protocol assignments */
+        {0xc0a80000, 16}, /* private */
+        {0xc6120000, 15}, /* benchmarks */
+        {0xe0000000, 3},  /* multicast, reserved, broadcast */
+    };
+
+    for (apr_size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+        if ((address ^ special[i].network) >> (32 - special[i].bits) == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int v6_is_public(const unsigned char *a)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const unsigned char nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    apr_uint32_t last = (apr_uint32_t)a[12] << 24 | a[13] << 16 | a[14] << 8 | a[15];
+
+    if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12)) {
+        return v4_is_public(last);
+    }
+    if (a[0] == 0x20 && a[1] == 0x02) { /* 6to4 */
+        return v4_is_public((apr_uint32_t)a[2] << 24 | a[3] << 16 | a[4] << 8 | a[5]);
+    }
+    return a[0] >> 5 == 1; /* 2000::/3, all that is given out */
+}
+
+int civic_address_is_public(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        return v4_is_public(ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr));
+    }
+    return address->sa_family == AF_INET6
+           && v6_is_public(((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr);
 }
 
 int civic_host_is_allowed(const char *host, const apr_array_header_t *patterns)

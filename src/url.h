@@ -5,9 +5,18 @@
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include <sys/socket.h>
 
 /** @return 1 for localhost, names below it, 127.0.0.0/8 and ::1 (with or without brackets) */
 int civic_host_is_loopback(const char *host);
+
+/** Is this an address of the public Internet: neither this machine nor a private, link-local or
+ * otherwise special network, also where an IPv4 address is wrapped in one of IPv6?
+ * @param address of IPv4 or IPv6; 0 for every other family */
+int civic_address_is_public(const struct sockaddr *address);
+
+/** @return 1 for an address rather than a name; those of IPv6 with or without brackets */
+int civic_host_is_address(const char *host);
 
 /** Does a host fit one of the patterns (of const char *)? "*.example.org" fits every name
  * below it, never example.org itself. @return 1 or 0 */

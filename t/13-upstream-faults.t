@@ -13,7 +13,8 @@ use Civic::Log ();
 # fault of the sandbox, reason, what the log line says beside it
 my @faults = (
     [ '400',            'upstream-bad-request', qr/status 400, "a fault on demand"/ ],
-    [ '401',            'upstream-refused',     qr/status 401.*private key.*secret.*CivicEnvironment.*clock/ ],
+    [ '401',            'upstream-refused',     qr/status 401.*private key.*secret.*CivicEnvironment.*application CO-ALPHA.*CO-ALPHA\.key is [0-9a-f]{16} .*CO-ALPHA\.secret; the clocks agree/ ],
+    [ '401-skewed',     'clock-skew',           qr/status 401, and Civic's clock says \w{3}, .* ours .* (?:599|60[01]) seconds apart.*NTP/ ],
     [ '403',            'code-used',            qr/status 403/ ],
     [ '405',            'upstream-bad-request', qr/status 405.*CivicApiUrl/ ],
     [ '429',            'upstream-throttled',   qr/status 429/ ],
@@ -43,7 +44,7 @@ my @odd = (
     [ 'a label with a space'   => [ { label => 'x y', value => 'x' } ] ],
     [ 'a value that is a list' => [ { label => 'x', value => [] } ] ],
 );
-plan tests => 5 * @faults + 2 * @fine + @odd + 8;
+plan tests => 5 * @faults + 2 * @fine + @odd + 13;
 
 my $sandbox = Civic::Sandbox->new;
 
@@ -98,3 +99,16 @@ $mark = Civic::Log::mark();
 my @codes = map { (Civic::Client->new->login('/members/'))[0]->code } 1 .. 4;
 is_deeply(\@codes, [ 503, 503, 503, 200 ], 'three throttled logins and one that works');
 is(scalar(grep {/login refused: upstream-throttled/} Civic::Log::lines($mark)), 3, 'each has its line');
+
+# ---- a 429 that says "in a second" is waited for, once: that code was not used ----
+$sandbox->fault('429-soon', 1);
+$exchanges = $sandbox->exchanges;
+logs_in(Civic::Client->new, '/members/', 'throttled for a second: logs in all the same');
+is($sandbox->exchanges, $exchanges + 2, 'by asking once more');
+$sandbox->fault('429-soon', 3);
+$mark = Civic::Log::mark();
+($client, $exchanges) = (Civic::Client->new, $sandbox->exchanges);
+refused(($client->login('/members/'))[0], 'upstream-throttled', $mark, 'throttled for longer');
+is($sandbox->exchanges, $exchanges + 2, 'asks once more and no oftener');
+$sandbox->reset;
+logs_in($client, '/members/', 'and afterwards the same browser logs in');

@@ -68,6 +68,12 @@ my %files = (
     'short.seal'   => substr($hex, 1),
     'nothex.seal'  => substr($hex, 1) . 'x',
     'two.seal'     => "$hex $hex",
+    'proxy.secret' => "jane:a:b %41\n",
+    'empty.proxy'  => '',
+    'nouser.proxy' => ":password\n",
+    'nocolon.proxy' => "password\n",
+    'two.proxy'    => "a:b\nc:d\n",
+    'long.proxy'   => 'a:' . 'b' x 512,
 );
 $server->write_file($_, $files{$_}, 0600) for keys %files;
 mkdir "$dir/folder";
@@ -84,7 +90,7 @@ openssl('ec -in prime256v1.pem -aes128 -passout pass:x -out encrypted.pem');
 openssl('genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem');
 
 # ---- how a row becomes a configuration ----
-my $keys = "CivicPrivateKeyFile good.key\nCivicSecretFile good.secret\n";
+my $keys = "CivicPrivateKeyFile good.key\nCivicSecretFile good.secret\nCivicProxy http://a.example:1\n";
 
 # A section with the keys, some of them replaced, and one more line.
 sub section {
@@ -203,6 +209,12 @@ my @cases = (
         map { ($_ => qr{must be of the form http://host:port}) } 'proxy.example.net:3128', 'socks5://proxy:1',
         'http://', 'http://user:pw@proxy:3128', '"http://a b:1"', 'http://proxy:port', 'http://proxy:99999',
         'http://:3128', 'http://proxy/path', '""'
+    ],
+    [   application => 'CivicProxySecretFile',
+        ['proxy.secret'],
+        map({ ("$_.proxy" => qr/must hold one line user:password of at most 512 characters/) } qw(empty nouser nocolon two long)),
+        'missing' => $file,
+        'folder'  => qr/not a file of at most 64 KiB/,
     ],
     [   application => 'CivicBrowserLibrary',
         [   'https://cdn.example.net/sip.js',
@@ -354,6 +366,11 @@ my @cases = (
         [qw(5 10s 1min)],
         map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
+    [   host => 'CivicCallbackLimit',
+        [qw(1/s 1000/s 300/min 60000/MIN 1/h 3600000/h Off)],
+        map { ($_ => qr{must be a number by /s, /min or /h, as 300/min, at most 1000 a second, or Off}) }
+            qw(0/s 1001/s 60001/min 3600001/h 99999999999/h 5 5/ 5/d -1/s 1.5/s x/s /s On "")
+    ],
     [   server => 'CivicExchangeLimit',
         [qw(1 99999)],
         map { ($_ => qr/must be a number of 1 to 99999/) } qw(0 100000 -1 1x many "")
@@ -373,6 +390,8 @@ my @wholes = (
         qr/<CivicApplication CO-A> has no CivicPrivateKeyFile: name the file/ ],
     [ 'a section without secret', ">><CivicApplication CO-A>\nCivicPrivateKeyFile good.key\n</CivicApplication>\n",
         qr/<CivicApplication CO-A> has no CivicSecretFile: name the file/ ],
+    [ 'a secret for no proxy', ">><CivicApplication CO-A>\nCivicPrivateKeyFile good.key\nCivicSecretFile good.secret\nCivicProxySecretFile proxy.secret\n</CivicApplication>\n",
+        qr/<CivicApplication CO-A> has a CivicProxySecretFile, but no CivicProxy/ ],
     (map { [ "the id $_->[0]", ">><CivicApplication $_->[0]>\n$keys</CivicApplication>\n", $_->[1] ] }
         [ '', qr/must have 1 to 128 characters/ ], [ '""', qr/must have 1 to 128 characters/ ], [ 'x' x 129, qr/1 to 128 characters/ ],
         [ 'a/b', qr/letters, digits, - _ and \. only/ ], [ '"a b"', qr/letters, digits/ ], [ 'a b', qr/one id only/ ]),
@@ -405,12 +424,13 @@ my @wholes = (
 my %value = (
     CivicPrivateKeyFile => 'good.key', CivicSecretFile => 'good.secret', CivicEnvironment => 'dev',
     CivicApiUrl => 'https://a.example', CivicPublicKey => $public, CivicCACertificateFile => "$ENV{CIVIC_KEYS}/ca.pem",
-    CivicProxy => 'http://a.example:1', CivicBrowserLibrary => 'https://a.example/a.js', CivicPayloadHosts => 'a.example',
+    CivicProxy => 'http://a.example:1', CivicProxySecretFile => 'proxy.secret', CivicBrowserLibrary => 'https://a.example/a.js', CivicPayloadHosts => 'a.example',
     CivicUse => 'CO-A', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'On', CivicUnauthenticated => 'auto',
     CivicRemoteUser => 'userId', CivicSessionIdle => '1h', CivicSessionLife => '1h', CivicSessionActivity => 'On',
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
+    CivicCallbackLimit => '300/min',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -424,7 +444,7 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|Limit|WebSocket/;
+        my $global = $name =~ /Store|Seal|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;

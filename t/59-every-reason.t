@@ -23,7 +23,7 @@ my $key = Civic::Seal::new_key();
 my $browser = 'a browser\'s id..';
 my $nobody = Civic::Env::free_port();
 
-my $server = Civic::Server->site(ports => [qw(DEAD UNTRUSTED UNCLEAR SLOW)], conf => join '', <<'END',
+my $server = Civic::Server->site(ports => [qw(DEAD UNTRUSTED UNCLEAR SLOW FEW)], conf => join '', <<'END',
 CivicSessionStore shm(262144)
 CivicSealKeyFile seal.key
 CivicExchangeTimeout 1s
@@ -32,6 +32,7 @@ END
     Civic::Server::host(DEAD => Civic::Server::application('CO-ALPHA', CivicApiUrl => "https://localhost:$nobody/sip")),
     Civic::Server::host(UNTRUSTED => Civic::Server::application('CO-ALPHA', CivicCACertificateFile => undef)),
     Civic::Server::host(UNCLEAR => Civic::Server::application('CO-ALPHA') . Civic::Server::application('CO-BETA')),
+    Civic::Server::host(FEW => Civic::Server::application('CO-ALPHA') . "CivicCallbackLimit 1/h\n"),
     Civic::Server::host(SLOW => Civic::Server::application('CO-ALPHA') . "CivicExchangeTimeout 5s\n"));
 $server->write_file('seal.key', $key, 0600);
 $server->start;
@@ -103,6 +104,19 @@ sub while_it_hangs {
     return $answer;
 }
 
+# Eight in a row have failed before it is given up; one has by now.
+sub until_it_is_down {
+    login(port => 'DEAD') for 1 .. 7;
+    $_[0] = $server->mark;
+    return login(port => 'DEAD');
+}
+
+sub oftener_than_allowed {
+    $server->client('FEW')->callback('x', 'x');
+    $_[0] = $server->mark;
+    return $server->client('FEW')->callback('x', 'x');
+}
+
 sub fault { my $fault = shift; return sub { login(fault => $fault) } }
 sub code { my %how = @_; return sub { with_state(state_of(), token(%how)) } }
 
@@ -120,6 +134,7 @@ my @reasons = (
     [ 'rule-not-met'        => sub { $old->fetch("/nobody/") } ],
     # what the login page sends
     [ 'method'              => sub { $server->client->get('/civic/callback') } ],
+    [ 'too-many-attempts'   => \&oftener_than_allowed ],
     [ 'cross-origin'        => sub { $server->client->callback('x', 'x', 'Sec-Fetch-Site' => 'cross-site') } ],
     [ 'content-type'        => sub { $server->client->callback('x', 'x', 'Content-Type' => 'text/plain') } ],
     [ 'body-too-large'      => sub { $server->client->callback('x', 'x' x 65536) } ],
@@ -139,11 +154,13 @@ my @reasons = (
     # the exchange
     [ 'code-used'            => fault('403') ],
     [ 'upstream-refused'     => fault('401') ],
+    [ 'clock-skew'           => fault('401-skewed') ],
     [ 'upstream-bad-request' => fault('400') ],
     [ 'upstream-throttled'   => fault('429') ],
     [ 'upstream-error'       => fault('500') ],
     [ 'upstream-timeout'     => fault('hang') ],
     [ 'upstream-unreachable' => sub { login(port => 'DEAD') } ],
+    [ 'upstream-down'        => \&until_it_is_down ],
     [ 'upstream-cut'         => fault('cut') ],
     [ 'upstream-untrusted'   => sub { login(port => 'UNTRUSTED') } ],
     [ 'upstream-too-large'   => fault('large') ],

@@ -190,6 +190,104 @@ static void a_code_is_sent_once_whatever_happens(void **state)
     assert_int_equal(server_requests(api), 1);
 }
 
+/* ---- 429 ---- */
+
+static const char *throttled(const char *after, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "HTTP/1.1 429 X\r\n%s%s\r\nContent-Length: 0\r\n\r\n",
+                        after ? "Retry-After: " : "X: y", after ? after : "");
+}
+
+/* Both times the same code, with a request token of its own each time. */
+static void whoever_is_to_come_back_soon_does_so_once(void **state)
+{
+    static const char *const soon[] = {"0", "1", "2"};
+
+    for (apr_size_t i = 0; i < COUNT(soon); i++) {
+        server_step_t steps[] = {{.answer = throttled(soon[i], *state)},
+                                 {.answer = answer_with(token_two(*state), "", *state)}};
+        server_t *api = server_start(steps, 2, *state);
+        civic_sip_identity_t identity;
+
+        assert_reason(exchange(&identity, api, 20000, *state).reason, CIVIC_OK, soon[i]);
+        assert_int_equal(server_requests(api), 2);
+        assert_string_equal(strstr(server_request(api, 0), "\r\n\r\n"),
+                            strstr(server_request(api, 1), "\r\n\r\n"));
+        assert_string_not_equal(server_request(api, 0), server_request(api, 1));
+    }
+}
+
+static void a_second_429_is_the_last(void **state)
+{
+    server_step_t steps[] = {{.answer = throttled("0", *state)},
+                             {.answer = throttled("0", *state)},
+                             {.answer = answer_with(token_two(*state), "", *state)}};
+    server_t *api = server_start(steps, 3, *state);
+    civic_sip_identity_t identity;
+
+    assert_reason(exchange(&identity, api, 20000, *state).reason, CIVIC_UPSTREAM_THROTTLED,
+                  "twice");
+    assert_int_equal(server_requests(api), 2);
+}
+
+static void who_does_not_say_when_or_says_late_is_not_asked_again(void **state)
+{
+    static const char *const late[] = {NULL,
+                                       "3",
+                                       "3600",
+                                       "-1",
+                                       "1x",
+                                       "99999999999999999999",
+                                       "Fri, 31 Dec 2100 23:59:59 GMT"};
+
+    for (apr_size_t i = 0; i < COUNT(late); i++) {
+        server_step_t step = {.answer = throttled(late[i], *state)};
+        server_t *api = server_start(&step, 1, *state);
+        civic_sip_identity_t identity;
+
+        assert_reason(exchange(&identity, api, 20000, *state).reason, CIVIC_UPSTREAM_THROTTLED,
+                      late[i] ? late[i] : "not said");
+        assert_int_equal(server_requests(api), 1);
+    }
+}
+
+static void nobody_waits_beyond_the_time_of_the_exchange(void **state)
+{
+    server_step_t step = {.answer = throttled("2", *state)};
+    server_t *api = server_start(&step, 1, *state);
+    civic_sip_identity_t identity;
+
+    assert_reason(exchange(&identity, api, 2900, *state).reason, CIVIC_UPSTREAM_THROTTLED,
+                  "too late");
+    assert_int_equal(server_requests(api), 1);
+}
+
+/* ---- what nobody asked for ---- */
+
+static void a_compressed_answer_is_none(void **state)
+{
+    server_step_t step = {.answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                                    "Content-Length: 2\r\n\r\n{}"};
+    civic_sip_identity_t identity;
+    civic_refusal_t refusal =
+        exchange(&identity, server_start(&step, 1, *state), 20000, *state);
+
+    assert_reason(refusal.reason, CIVIC_ANSWER_FORMAT, "API");
+    assert_non_null(strstr(refusal.detail, "compressed"));
+}
+
+static void nor_is_a_compressed_payload(void **state)
+{
+    server_step_t step = {.answer = "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n"
+                                    "Content-Length: 2\r\n\r\n{}"};
+    civic_sip_identity_t identity;
+    server_t *storage;
+    civic_refusal_t refusal = exchange_stored(&identity, &storage, &step, 20000, *state);
+
+    assert_reason(refusal.reason, CIVIC_ANSWER_FORMAT, "storage");
+    assert_non_null(strstr(refusal.detail, "compressed"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +298,12 @@ int main(void)
         UNIT(the_time_is_that_of_the_whole_exchange),
         UNIT(a_refusal_of_the_service_keeps_its_reason),
         UNIT(a_code_is_sent_once_whatever_happens),
+        UNIT(whoever_is_to_come_back_soon_does_so_once),
+        UNIT(a_second_429_is_the_last),
+        UNIT(who_does_not_say_when_or_says_late_is_not_asked_again),
+        UNIT(nobody_waits_beyond_the_time_of_the_exchange),
+        UNIT(a_compressed_answer_is_none),
+        UNIT(nor_is_a_compressed_payload),
     };
 
     return UNIT_RUN("exchange", tests);

@@ -53,6 +53,95 @@ static void every_other_status_is_an_error_of_theirs(void **state)
                   "503");
 }
 
+/* ---- 401 ---- */
+
+static civic_refusal_t explained(apr_time_t date, apr_time_t now, apr_pool_t *pool)
+{
+    return civic_sip_explain_refused(civic_sip_judge_status(401, "", 0, pool),
+                                     unit_application(pool), date, now, pool);
+}
+
+static void clocks_that_are_apart_are_the_reason(void **state)
+{
+    apr_time_t now = apr_time_from_sec((apr_time_t)NOW);
+    civic_refusal_t refusal = explained(now + apr_time_from_sec(61), now, *state);
+
+    assert_reason(refusal.reason, CIVIC_CLOCK_SKEW, "ahead");
+    assert_non_null(strstr(refusal.detail, "Mon, 23 Nov 2026 20:43:22 GMT"));
+    assert_non_null(strstr(refusal.detail, "Mon, 23 Nov 2026 20:42:21 GMT"));
+    assert_non_null(strstr(refusal.detail, "61 seconds apart"));
+    assert_reason(explained(now - apr_time_from_sec(61), now, *state).reason, CIVIC_CLOCK_SKEW,
+                  "behind");
+    assert_reason(explained(now + apr_time_from_sec(60), now, *state).reason,
+                  CIVIC_UPSTREAM_REFUSED, "near enough");
+    assert_reason(explained(now - apr_time_from_sec(60), now, *state).reason,
+                  CIVIC_UPSTREAM_REFUSED, "near enough");
+}
+
+/* As `printf HEX | xxd -r -p | sha256sum` has it; the private key itself is in no line. */
+static void else_the_key_and_the_files_are_named(void **state)
+{
+    civic_sip_application_t *app = unit_application(*state);
+    apr_time_t now = apr_time_from_sec((apr_time_t)NOW);
+    unsigned char digest[CIVIC_SHA256_LEN];
+    civic_refusal_t refusal;
+    const char *hex = civic_key_public_hex(app->private_key, *state);
+    civic_bytes_t point;
+
+    app->private_key_file = "conf/a.key";
+    app->secret_file = "conf/a.secret";
+    refusal = civic_sip_explain_refused(civic_sip_judge_status(401, "", 0, *state), app, now,
+                                        now, *state);
+    assert_true(civic_hex_decode(&point, hex, strlen(hex), *state));
+    assert_true(civic_sha256(digest, point.data, point.len));
+    assert_non_null(strstr(refusal.detail, civic_hex_encode(digest, 8, *state)));
+    assert_non_null(strstr(refusal.detail, "application tEsTaPp01"));
+    assert_non_null(strstr(refusal.detail, "conf/a.key"));
+    assert_non_null(strstr(refusal.detail, "conf/a.secret"));
+    assert_non_null(strstr(refusal.detail, "the clocks agree"));
+    assert_null(strstr(refusal.detail, app->secret_hex));
+    refusal = explained(0, now, *state);
+    assert_reason(refusal.reason, CIVIC_UPSTREAM_REFUSED, "no date");
+    assert_non_null(strstr(refusal.detail, "check this server's clock"));
+}
+
+/* ---- where a payload lies ---- */
+
+static void only_what_the_operator_wants_may_be_private(void **state)
+{
+    static const struct {
+        const char *api, *url;
+        int must_be_public;
+    } cases[] = {
+        {"https://api.example/sip", "https://a.example/x", 1},
+        {"https://api.example/sip", "https://localhost/x", 1},
+        {"https://api.example/sip", "http://localhost/x", 1},
+        {"https://api.example/sip", "https://API.example/x", 0},
+        {"https://api.example/sip", "https://10.0.0.1/x", 0},
+        {"https://localhost/sip", "https://a.example/x", 0},
+        {"https://127.0.0.1:1/sip", "https://localhost/x", 0},
+    };
+    civic_sip_application_t *app = unit_application(*state);
+    apr_array_header_t *hosts = apr_array_make(*state, 4, sizeof(const char *));
+
+    APR_ARRAY_PUSH(hosts, const char *) = "*.example";
+    APR_ARRAY_PUSH(hosts, const char *) = "localhost";
+    APR_ARRAY_PUSH(hosts, const char *) = "10.0.0.1";
+    app->payload_hosts = hosts;
+    for (apr_size_t i = 0; i < COUNT(cases); i++) {
+        const char *body = apr_psprintf(*state,
+                                        "{\"data\":\"%s\",\"userId\":\"u\",\"encrypted\":true,"
+                                        "\"processed\":true}",
+                                        cases[i].url);
+        civic_sip_answer_t answer;
+
+        app->api_url = cases[i].api;
+        assert_reason(civic_sip_read_answer(&answer, app, body, strlen(body), *state).reason,
+                      CIVIC_OK, body);
+        assert_int_equal(answer.payload_public, cases[i].must_be_public);
+    }
+}
+
 static const char *detail_of(const char *body, apr_pool_t *pool)
 {
     return civic_sip_judge_status(400, body, strlen(body), pool).detail;
@@ -464,6 +553,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT(every_documented_status_has_its_reason),
+        UNIT(clocks_that_are_apart_are_the_reason),
+        UNIT(else_the_key_and_the_files_are_named),
+        UNIT(only_what_the_operator_wants_may_be_private),
         UNIT(every_other_status_is_an_error_of_theirs),
         UNIT(the_services_message_becomes_the_detail),
         UNIT(the_message_is_made_harmless),

@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <apr_strings.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "url.h"
@@ -73,6 +75,84 @@ static void look_alikes_are_not_loopback(void **state)
     for (apr_size_t i = 0; i < COUNT(hosts); i++) {
         assert_case(!civic_host_is_loopback(hosts[i]), hosts[i]);
     }
+}
+
+static int is_public(const char *text)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+        return civic_address_is_public((struct sockaddr *)&v4);
+    }
+    assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return civic_address_is_public((struct sockaddr *)&v6);
+}
+
+static void addresses_of_the_internet_are_told_from_others(void **state)
+{
+    static const char *const public[] = {
+        "1.1.1.1",         "9.255.255.255",        "11.0.0.0",        "100.63.255.255",
+        "100.128.0.0",     "126.255.255.255",      "128.0.0.0",       "169.253.255.255",
+        "169.255.0.0",     "172.15.255.255",       "172.32.0.0",      "192.0.1.0",
+        "192.167.255.255", "192.169.0.0",          "198.17.255.255",  "198.20.0.0",
+        "223.255.255.255", "2001:4860:4860::8888", "2606:4700::1111", "3fff:ffff::1",
+        "::ffff:1.1.1.1",  "64:ff9b::1.1.1.1",     "2002:101:101::1"};
+    static const char *const other[] = {"0.0.0.0",
+                                        "0.1.2.3",
+                                        "10.0.0.0",
+                                        "10.255.255.255",
+                                        "100.64.0.1",
+                                        "100.127.255.255",
+                                        "127.0.0.1",
+                                        "127.255.255.255",
+                                        "169.254.169.254",
+                                        "172.16.0.1",
+                                        "172.31.255.255",
+                                        "192.0.0.1",
+                                        "192.168.0.1",
+                                        "192.168.255.255",
+                                        "198.18.0.1",
+                                        "198.19.255.255",
+                                        "224.0.0.1",
+                                        "239.1.2.3",
+                                        "240.0.0.1",
+                                        "255.255.255.255",
+                                        "::",
+                                        "::1",
+                                        "fe80::1",
+                                        "fec0::1",
+                                        "fc00::1",
+                                        "fd12:3456::1",
+                                        "ff02::1",
+                                        "::ffff:127.0.0.1",
+                                        "::ffff:10.1.2.3",
+                                        "64:ff9b::10.0.0.1",
+                                        "64:ff9b:1::1",
+                                        "2002:a00:1::1",
+                                        "2002:7f00:1::1",
+                                        "::127.0.0.1",
+                                        "100::1",
+                                        "4000::1"};
+    struct sockaddr local = {.sa_family = AF_UNIX};
+
+    for (apr_size_t i = 0; i < COUNT(public); i++) {
+        assert_case(is_public(public[i]), public[i]);
+    }
+    for (apr_size_t i = 0; i < COUNT(other); i++) {
+        assert_case(!is_public(other[i]), other[i]);
+    }
+    assert_false(civic_address_is_public(&local));
+}
+
+static void addresses_are_told_from_names(void **state)
+{
+    assert_true(civic_host_is_address("127.0.0.1"));
+    assert_true(civic_host_is_address("::1"));
+    assert_true(civic_host_is_address("[::1]"));
+    assert_false(civic_host_is_address("localhost"));
+    assert_false(civic_host_is_address("127.0.0.1.example"));
+    assert_false(civic_host_is_address(""));
 }
 
 static void hosts_fit_their_patterns(void **state)
@@ -250,6 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(loopback_is_loopback),
         UNIT(look_alikes_are_not_loopback),
+        UNIT(addresses_of_the_internet_are_told_from_others),
+        UNIT(addresses_are_told_from_names),
         UNIT(hosts_fit_their_patterns),
         UNIT(any_pattern_of_the_list_will_do_and_an_empty_list_allows_none),
         UNIT(good_urls_tell_their_host),
