@@ -103,7 +103,7 @@ sub serve {
 }
 
 # Paths that end in /slow answer in three seconds without becoming a WebSocket; /stubborn is one that
-# goes on although the other side has gone; /hints sends 103 first; /pieces sends its answer byte by byte.
+# stays for half a minute although the other side has gone; /hints sends 103 first; /pieces sends its answer byte by byte.
 sub answer {
     my $socket = shift;
     my ($buffer, %headers) = ('');
@@ -131,8 +131,8 @@ sub echo {
     while (1) {
         while (defined(my $text = unframe($buffer))) { syswrite $socket, frame("echo $text") }
         next if sysread $socket, $buffer, 4096, length $buffer;
-        return unless $stubborn;
-        sleep 60;
+        sleep 30 if $stubborn;
+        return;
     }
 }
 
