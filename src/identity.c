@@ -38,13 +38,14 @@ static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
     return rv;
 }
 
-/* MergeTrailers On: what follows a chunked body becomes headers once it is read. */
+/* MergeTrailers On: what follows a body becomes headers once it is read. HTTP/1.1 has trailers behind
+ * chunked ones alone, HTTP/2 (whose streams have a connection above theirs) behind any. */
 static int may_bring_trailers(const request_rec *r)
 {
     const core_server_config *core = ap_get_core_module_config(r->server->module_config);
 
     return core->merge_trailers == AP_MERGE_TRAILERS_ENABLE
-           && apr_table_get(r->headers_in, "Transfer-Encoding");
+           && (r->connection->master || apr_table_get(r->headers_in, "Transfer-Encoding"));
 }
 
 int civic_identity_scrub(request_rec *r)

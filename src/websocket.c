@@ -12,7 +12,7 @@
 
 enum {
     STATUS_AT = sizeof("HTTP/1.1 ") - 1,
-    STATUS_END = STATUS_AT + 3 /* digits */
+    STATUS_END = STATUS_AT + 1 /* its first digit tells */
 };
 
 /* A connection that may be upgraded; lives as long as the connection. */
@@ -58,6 +58,13 @@ static apr_status_t watch(upgrade_t *upgrade)
     return APR_SUCCESS;
 }
 
+/* Does it say how this request was answered, for good? 101 does not, nor does what may come before it in
+ * the same piece (103), nor what is no answer at all. */
+static int is_final(const char *seen)
+{
+    return !memcmp(seen, "HTTP/1.", 7) && seen[STATUS_AT] >= '2' && seen[STATUS_AT] <= '5';
+}
+
 /* Behind everything that makes an answer, whichever module that is: looks at how it begins. */
 static apr_status_t upgrade_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
@@ -68,17 +75,12 @@ static apr_status_t upgrade_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
     if (upgrade->r) {
         rv = apr_brigade_flatten(brigade, upgrade->seen + upgrade->len, &more);
         upgrade->len += rv == APR_SUCCESS ? more : 0;
-    }
-    if (rv == APR_SUCCESS && upgrade->r && upgrade->len < STATUS_END) {
-        return ap_pass_brigade(f->next, brigade);
-    }
-    if (rv == APR_SUCCESS && upgrade->r && upgrade->seen[STATUS_AT] == '1'
-        && memcmp(upgrade->seen + STATUS_AT, "101", 3)) {
-        upgrade->len = 0; /* 100, 103: the answer is still to come */
-        return ap_pass_brigade(f->next, brigade);
-    }
-    if (rv == APR_SUCCESS && upgrade->r && !memcmp(upgrade->seen + STATUS_AT, "101", 3)) {
-        rv = watch(upgrade);
+        if (rv == APR_SUCCESS && upgrade->len < STATUS_END) {
+            return ap_pass_brigade(f->next, brigade);
+        }
+        if (rv == APR_SUCCESS && !is_final(upgrade->seen)) {
+            rv = watch(upgrade);
+        }
     }
     ap_remove_output_filter(f);
     return rv == APR_SUCCESS ? ap_pass_brigade(f->next, brigade) : rv;

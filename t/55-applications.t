@@ -22,7 +22,7 @@ my $GULSEN = 'gulsen.ozdemir@example.org';
 my @FORGED = ('Civic-User-Id', 'CIVIC_USER_ID', 'Civic.User.Id', 'Civic-Claim-Contact-Personal-Email', 'X-Remote-User',
     ':X_Remote_User', ':X.REMOTE.USER', ':Civic_User_Id');
 
-plan tests => 64;
+plan tests => 68;
 
 my ($php, $radicale, $echo) = (Civic::Php->start, Civic::Radicale->start, Civic::WebSocket->start);
 my $server = Civic::Server->new(ports => [qw(SITE BACKEND)]);
@@ -41,6 +41,8 @@ CivicWebSocketCheck 1s
 END
 Protocols h2 http/1.1
 H2WebSockets On
+MergeTrailers On
+CustomLog \${CIVIC_LOGS}/told_log "%m %{Civic-User-Id}i %{X-Remote-User}i %{X-Trailer}i"
 DocumentRoot "$root"
 CivicUserHeader X-Remote-User
 DirectoryIndex index.php
@@ -133,6 +135,8 @@ sub h2 {
     my ($body, $version, $code) = do { local $/; <$curl> } =~ /(.*)\|(\S+) (\d+)\z/s;
     return ($version, $code, $body);
 }
+sub told { local (@ARGV, $/) = $server->dir . '/logs/told_log'; return <> }
+
 for my $path ('/both/index.php', '/both/proxy/x', '/env/cgi') {
     my ($version, $code, $body) = h2($path, '-H', "Cookie: $name=$id; other=1");
     is("$version $code", '2 200', "HTTP/2, $path: answered");
@@ -144,6 +148,17 @@ for my $path ('/both/index.php', '/both/proxy/x', '/env/cgi') {
 is(join(' ', (h2('/both/proxy/x'))[0, 1]), '2 401', 'HTTP/2 without a session');
 my ($version, $code, $body) = h2('/open/proxy/x');
 is(made_up($Civic::Client::JSON->decode($body)->{env}), '', 'HTTP/2 where nobody logs in: nothing made up');
+
+# With its length or without: httpd makes headers of trailers in both cases, if it still reads them.
+for my $length (3, '') {
+    my $mark = told();
+    open my $node, '-|', 'node', Civic::Env::source_dir() . '/t/snippets/trailers-h2.mjs', "https://localhost:$port", '/both/proxy/x', "$name=$id",
+        "$ENV{CIVIC_KEYS}/ca.pem", $length, 'civic-user-id', 'x-remote-user', 'x_remote_user', 'x-trailer' or die "node: $!";
+    is(join('', <$node>), "200\n", 'HTTP/2: trailers' . ($length && ' behind a body of known length'));
+    my $line = '';
+    for (1 .. 100) { last if ($line = substr told(), length $mark) =~ /\n/; sleep 0.05 }
+    like($line, $length ? qr/^POST $JANE jane\@example\.com \S+\n/ : qr/^POST $JANE jane\@example\.com FORGED\n/, 'do not pass for ours');
+}
 
 # ---- a WebSocket over HTTP/2 ----
 my $browser = browser();

@@ -158,9 +158,9 @@ for my $way (@WAYS) {
 for my $mpm (@MPMS) {
     if ($mpm ne 'event') { undef $server; $server = server($mpm) }
     my ($leaves, $stays) = (browser(), browser());
-    my @ended = map { open_socket($leaves, $_) } '/http/x', '/tunnel/x', '/http/hints', '/tunnel/pieces', '/http/stubborn';
+    my @ended = map { open_socket($leaves, $_) } '/http/x', '/tunnel/x', '/http/hints', '/tunnel/hints', '/tunnel/pieces', '/http/stubborn';
     my $open = open_socket($stays, '/http/');
-    is(join(' ', map { $_->code } @ended, $open), '101 101 101 101 101 101', "$mpm: opened");
+    is(join(' ', map { $_->code } @ended, $open), join(' ', ('101') x 7), "$mpm: opened");
     hello($_) for @ended, $open;
     ok($ended[0]->echoes('before'), "$mpm: open");
     sleep 2.5;
@@ -168,7 +168,7 @@ for my $mpm (@MPMS) {
     my $mark = $server->mark;
     my $so_far = closed_so_far($stays);
     is($leaves->post_form('/civic/logout', '')->code, 303, "$mpm: logout");
-    is(join(' ', map { $_->is_closed_within($SOON) ? 1 : 0 } @ended), '1 1 1 1 1', "$mpm: its WebSockets are closed");
+    is(join(' ', map { $_->is_closed_within($SOON) ? 1 : 0 } @ended), join(' ', (1) x @ended), "$mpm: its WebSockets are closed");
     is(says($mark, 'ended'), scalar @ended, "$mpm: the log says so, once each");
     is(closed_so_far($stays) - $so_far, scalar @ended, "$mpm: they are counted");
     my $end = time + 5;

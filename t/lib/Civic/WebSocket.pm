@@ -103,7 +103,7 @@ sub serve {
 }
 
 # Paths that end in /slow answer in three seconds without becoming a WebSocket; /stubborn is one that
-# goes on although the other side has gone; /hints sends 103 first; /pieces sends its answer byte by byte.
+# stays for half a minute although the other side has gone; /hints sends 103 first, in one piece; /pieces sends its answer byte by byte.
 sub answer {
     my $socket = shift;
     my ($buffer, %headers) = ('');
@@ -116,9 +116,9 @@ sub answer {
         syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole";
         return;
     }
-    syswrite $socket, "HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n" if $path =~ m{/hints$};
     my $head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         . 'Sec-WebSocket-Accept: ' . accept_of($headers{'sec-websocket-key'} // '') . "\r\n\r\n";
+    substr($head, 0, 0) = "HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n" if $path =~ m{/hints$};
     if ($path =~ m{/pieces$}) { syswrite($socket, $_), sleep 0.01 for split //, $head }
     else { syswrite $socket, $head }
     syswrite $socket, frame(JSON::PP->new->canonical->encode({ path => $path, headers => \%headers }));
@@ -131,8 +131,8 @@ sub echo {
     while (1) {
         while (defined(my $text = unframe($buffer))) { syswrite $socket, frame("echo $text") }
         next if sysread $socket, $buffer, 4096, length $buffer;
-        return unless $stubborn;
-        sleep 60;
+        sleep 30 if $stubborn;
+        return;
     }
 }
 
