@@ -1,0 +1,161 @@
+/* main.c - htcivic check: options. See htcivic.h and htcivic.1. */
+#include <apr_general.h>
+#include <apr_getopt.h>
+#include <apr_strings.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "htcivic.h"
+
+enum { FINE = 0, FAULTS = 1, USAGE = 2 };
+
+static const char usage[] =
+    "usage: htcivic check --id ID --private-key FILE --secret FILE [options]\n"
+    "       htcivic check -f FILE [-d FOLDER] [--offline] [--try]\n"
+    "  -f, --file FILE         check each <CivicApplication> of this configuration file\n"
+    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot)\n"
+    "      --id ID             an application, and what belongs to it:\n"
+    "      --private-key FILE  its private signing key\n"
+    "      --secret FILE       its secret\n"
+    "      --api URL           base of the API\n"
+    "      --environment NAME  prod (the default) or dev\n"
+    "      --public-key KEY    Civic's key: 130 hex digits, or file:FILE\n"
+    "      --ca FILE           who vouches for the API's certificate\n"
+    "      --proxy URL         http://host:port\n"
+    "      --proxy-secret FILE user:password for it\n"
+    "      --offline           do not ask the API\n"
+    "      --try               let the API judge our signature, by a code that is none\n"
+    "  -h, --help              this text\n"
+    "  -v, --version           the version\n";
+
+/* Options that name a member of an application, in the order of `members`. */
+static const apr_getopt_option_t options[] = {
+    {"file", 'f', 1, ""},    {"root", 'd', 1, ""},        {"help", 'h', 0, ""},
+    {"version", 'v', 0, ""}, {"offline", 'o', 0, ""},     {"try", 't', 0, ""},
+    {"id", 256, 1, ""},      {"private-key", 257, 1, ""}, {"secret", 258, 1, ""},
+    {"api", 259, 1, ""},     {"environment", 260, 1, ""}, {"public-key", 261, 1, ""},
+    {"ca", 262, 1, ""},      {"proxy", 263, 1, ""},       {"proxy-secret", 264, 1, ""},
+    {NULL, 0, 0, NULL},
+};
+
+typedef struct {
+    const char *file, *root;
+    int offline, try, help, version;
+    htcivic_application_t app;
+    int said; /* of an application, how many options */
+} command_t;
+
+static void take(command_t *command, int option, const char *value)
+{
+    htcivic_application_t *app = &command->app;
+    const char **members[] = {&app->id,      &app->private_key, &app->secret,
+                              &app->api,     &app->environment, &app->public_key,
+                              &app->ca_file, &app->proxy,       &app->proxy_secret};
+
+    switch (option) {
+    case 'f':
+        command->file = value;
+        break;
+    case 'd':
+        command->root = value;
+        break;
+    case 'h':
+        command->help = 1;
+        break;
+    case 'v':
+        command->version = 1;
+        break;
+    case 'o':
+        command->offline = 1;
+        break;
+    case 't':
+        command->try = 1;
+        break;
+    default:
+        *members[option - 256] = value;
+        command->said++;
+        break;
+    }
+}
+
+/* @return 0 when the command line is not understood */
+static int command_read(command_t *command, int argc, const char *const *argv,
+                        apr_pool_t *pool)
+{
+    apr_getopt_t *parser;
+    apr_status_t rv;
+    const char *value;
+    int option;
+
+    if (argc > 1 && strcmp(argv[1], "check") && argv[1][0] != '-') {
+        return 0;
+    }
+    if (argc > 1 && !strcmp(argv[1], "check")) {
+        argc--;
+        argv++;
+    }
+    else if (argc > 2) {
+        return 0;
+    }
+    apr_getopt_init(&parser, pool, argc, argv);
+    while ((rv = apr_getopt_long(parser, options, &option, &value)) == APR_SUCCESS) {
+        take(command, option, value);
+    }
+    return APR_STATUS_IS_EOF(rv) && parser->ind == argc
+           && (command->help || command->version
+               || (command->file
+                       ? !command->said
+                       : command->app.id && command->app.private_key && command->app.secret));
+}
+
+static int check_all(const command_t *command, apr_pool_t *pool)
+{
+    apr_array_header_t *list = apr_array_make(pool, 1, sizeof(htcivic_application_t));
+    int faults = 0;
+
+    if (command->file) {
+        const char *fault = htcivic_scan(&list, command->file, command->root, pool);
+
+        if (fault) {
+            fprintf(stderr, "htcivic: %s\n", fault);
+            return USAGE;
+        }
+    }
+    else {
+        APR_ARRAY_PUSH(list, htcivic_application_t) = command->app;
+    }
+    for (int i = 0; i < list->nelts; i++) {
+        htcivic_application_t *app = &APR_ARRAY_IDX(list, i, htcivic_application_t);
+
+        htcivic_complete(app);
+        faults += htcivic_check(app, !command->offline, command->try, pool);
+    }
+    if (faults) {
+        printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
+    }
+    return faults ? FAULTS : FINE;
+}
+
+int main(int argc, const char *const argv[])
+{
+    command_t command = {0};
+    apr_pool_t *pool;
+    int status;
+
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
+        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return FAULTS;
+    }
+    if (!command_read(&command, argc, argv, pool)) {
+        fputs(usage, stderr);
+        return USAGE;
+    }
+    if (command.help || command.version) {
+        fputs(command.help ? usage : "htcivic " PACKAGE_VERSION "\n", stdout);
+        return FINE;
+    }
+    status = check_all(&command, pool);
+    apr_terminate();
+    return status;
+}

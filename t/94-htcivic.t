@@ -1,0 +1,157 @@
+# htcivic check says in words what is wrong with keys, addresses and clock, with a status for scripts; it
+# prints public keys and never a secret.
+use strict;
+use warnings FATAL => 'all';
+
+use Apache::Test qw(-withtestmore);
+use File::Temp ();
+
+use lib 't/lib';
+use Civic::Env ();
+use Civic::Liar ();
+
+my $keys = $ENV{CIVIC_KEYS};
+my $dir = File::Temp->newdir('civic-check-XXXXXX', TMPDIR => 1);
+my $api = "https://localhost:$ENV{CIVIC_PORT_SANDBOX}/sip";
+my $nobody = Civic::Env::free_port();
+
+sub slurp { open my $in, '<', $_[0] or die "$_[0]: $!"; local $/; return <$in> }
+
+sub file {
+    my ($name, $text, $mode) = @_;
+    open my $out, '>', "$dir/$name" or die $!;
+    print $out $text;
+    close $out;
+    chmod $mode // 0600, "$dir/$name";
+    return "$dir/$name";
+}
+
+# (exit status, what it printed)
+sub htcivic {
+    my @arguments = @_;
+    my $pid = open(my $out, '-|') // die $!;
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        chdir "$dir";
+        exec "$ENV{CIVIC_BUILD}/htcivic/htcivic", @arguments or POSIX::_exit(127);
+    }
+    my $text = do { local $/; <$out> };
+    close $out;
+    return ($? >> 8, $text // '');
+}
+
+my %good = (
+    id => 'CO-ALPHA', 'private-key' => "$keys/CO-ALPHA.key", secret => "$keys/CO-ALPHA.secret", api => $api,
+    environment => 'dev', ca => "$keys/ca.pem", 'public-key' => "file:$keys/civic.pub"
+);
+
+# The options of a good application, some of them replaced, undef left out.
+sub options {
+    my %how = (%good, @_);
+    return ('check', map { defined $how{$_} ? ("--$_", $how{$_}) : () } sort keys %how);
+}
+
+# A service that is ten minutes behind.
+my $behind = Civic::Liar->new(
+    tls  => Civic::Liar::certificate($dir, 'behind', names => 'DNS:localhost'),
+    lies => { late => sub {
+        my @t = gmtime(time - 600);
+        my $date = sprintf '%s, %02d %s %d %02d:%02d:%02d GMT', (qw(Sun Mon Tue Wed Thu Fri Sat))[ $t[6] ], $t[3],
+            (qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec))[ $t[4] ], 1900 + $t[5], @t[ 2, 1, 0 ];
+        Civic::Liar::say($_[0], "HTTP/1.1 405 No\r\nDate: $date\r\nContent-Length: 0\r\n\r\n");
+        return;
+    } }
+);
+$behind->tell('late');
+
+# what is different, what is said of it
+my @faults = (
+    [ { 'private-key' => file('short.key', '1' x 62) }, qr/private key: \S+short\.key: 62 hex digits.*leading zeros/ ],
+    [ { 'private-key' => "$dir/missing" },              qr/private key: the file \S+missing cannot be read/ ],
+    [ { 'private-key' => file('open.key', slurp("$keys/CO-ALPHA.key"), 0644) }, qr/private key: others than its owner may read \S+open\.key: chmod 600 it/ ],
+    [ { secret => file('long.secret', 'a' x 33) },      qr/secret: \S+long\.secret: 33 characters/ ],
+    [ { 'public-key' => '04abc' },                      qr/Civic's key: 5 hex digits/ ],
+    [ { api => 'http://api.example.net' },              qr/API: http:\S+: plain http is allowed to loopback/ ],
+    [ { api => "https://localhost:$nobody/sip" },       qr/API: \S+: upstream-unreachable \(/ ],
+    [ { ca => undef },                                  qr/API: \S+: upstream-untrusted \(.*certificate/ ],
+    [ { api => "https://localhost:$ENV{CIVIC_PORT_SANDBOX}/nothing" }, qr/API: it does not know this address \(404\): check URL and environment/ ],
+    [ { proxy => "http://localhost:$nobody" },          qr/API: \S+: upstream-unreachable/ ],
+    [ { proxy => 'socks5://x' },                        qr{proxy: .* http://host:port} ],
+    [ { api => 'https://localhost:' . $behind->port },  qr/clock: this machine's is (?:599|60[01]) seconds ahead of the API's: set it right \(NTP\)/ ],
+);
+# a wrong key looks fine until the API is asked
+my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
+plan tests => 5 + 2 * @faults + 2 * @refused + 16;
+
+# ---- all is well ----
+my ($status, $text) = htcivic(options(), '--try');
+is($status, 0, 'nothing is wrong') or diag $text;
+my ($own, $civics) = map { slurp($_) =~ s/\s+//gr } "$keys/CO-ALPHA.pub", "$keys/civic.pub";
+like($text, qr/public key +\Q$own\E\n/, 'its public key is shown, to be compared');
+like($text, qr/Civic's key\n +public key +\Q$civics\E\n/, 'and Civic\'s');
+like($text, qr/clock: no more than a minute apart/, 'the clocks agree');
+like($text, qr/takes our signature \(status 400/, 'and with --try, so do the keys');
+
+for my $row (@faults) {
+    my ($how, $said) = @$row;
+    ($status, $text) = htcivic(options(%$how));
+    my ($what) = keys %$how;
+    is($status, 1, "$what: exit status 1");
+    like($text, qr/FAULT  $said.*\n(?:.*\n)*1 fault$/, 'it is said in words, as the only fault') or diag $text;
+}
+for my $how (@refused) {
+    ($status) = htcivic(options(%$how));
+    is($status, 0, join(' ', %$how) . ': looks fine');
+    ($status, $text) = htcivic(options(%$how), '--try');
+    like("$status $text", qr/^1 .*FAULT  API: it does not accept this private key, secret, id or environment \(401\)/s, 'until it is tried');
+}
+
+# ---- a configuration ----
+mkdir "$dir/conf";
+file("conf/$_", slurp("$keys/$_")) for qw(CO-ALPHA.key CO-ALPHA.secret);
+my $conf = file('site.conf', <<"END");
+ServerRoot "$dir"
+Define where conf
+Define here \${where}
+# <CivicApplication "CO-COMMENT">
+<VirtualHost *:443>
+  <CivicApplication "CO-ALPHA">
+    CivicPrivateKeyFile \\
+        \${here}/CO-ALPHA.key
+    civicsecretfile     "\${here}/CO-ALPHA.secret"
+    CivicEnvironment    dev
+    CivicApiUrl         https://localhost:\${CIVIC_PORT_SANDBOX}/sip/
+    CivicPublicKey      file:\${CIVIC_KEYS}/civic.pub
+    CivicCACertificateFile \${CIVIC_KEYS}/ca.pem
+    CivicPayloadHosts   localhost
+  </CivicApplication>
+  CivicSecretFile elsewhere
+</VirtualHost>
+<CivicApplication CO-OTHER>
+    CivicSecretFile missing
+</CivicApplication>
+END
+($status, $text) = htcivic('check', '-f', $conf, '--try');
+is($status, 1, 'a configuration with two applications, one of them wrong');
+my ($alpha, $other) = $text =~ /^application CO-ALPHA\n(.*)^application CO-OTHER\n(.*)/ms;
+unlike($alpha, qr/FAULT/, 'the first is fine') or diag $text;
+like($alpha, qr/takes our signature/, 'and was tried');
+like($other, qr/FAULT  private key: none is named\n  FAULT  secret: the file \S+missing cannot be read/, 'the second is not');
+($status, $text) = htcivic('check', '-f', $conf, '-d', '/nonexistent', '--offline');
+like($text, qr{FAULT  private key: the file /nonexistent/conf/CO-ALPHA\.key cannot be read}, '-d: where paths begin');
+unlike($text, qr/API:/, '--offline: nobody is asked');
+($status, $text) = htcivic('check', '-f', file('empty.conf', "Include site.conf\n"));
+like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>; Include is not followed/, 'a file without a section');
+like(join(' ', htcivic('check', '-f', "$dir/gone.conf")), qr/^2 htcivic: \S+gone\.conf cannot be read/, 'a file that is not there');
+
+# ---- the command line ----
+for my $arguments ([], ['chekc'], [qw(check)], [qw(check --id X)], [ 'check', '-f', $conf, '--id', 'X' ], [qw(check --what)]) {
+    my ($code, $said) = htcivic(@$arguments);
+    like("$code $said", qr/^2 .*usage: htcivic check/s, "usage: @$arguments");
+}
+like(join(' ', htcivic('--version')), qr/^0 htcivic \d+\.\d+\.\d+\n$/, '--version');
+
+# ---- no secret is printed ----
+my @secrets = map { slurp("$keys/$_") =~ s/\s+//gr } qw(CO-ALPHA.key CO-ALPHA.secret);
+my $all = join '', map { (htcivic(options(@$_), '--try'))[1] } [], [ id => 'CO-NOBODY' ], [ ca => undef ];
+unlike($all, qr/@{[ join '|', @secrets ]}/, 'no secret is printed');
