@@ -21,7 +21,7 @@ my %NAVIGATE = (
     'Sec-Fetch-Site' => 'none',
 );
 
-# site => base URL (default: the TLS site), sandbox => a Civic::Sandbox.
+# site => base URL (default: the TLS site), sandbox => a Civic::Sandbox, keep_alive => how many connections.
 sub new {
     my ($class, %how) = @_;
     my $self = bless {
@@ -31,7 +31,7 @@ sub new {
             agent        => 'civic-test',
             timeout      => $how{timeout} || 30,
             max_redirect => 0,
-            keep_alive   => 4,
+            keep_alive   => $how{keep_alive} // 4,
             ssl_opts     => { verify_hostname => 1, SSL_ca_file => "$ENV{CIVIC_KEYS}/ca.pem" },
         ),
     }, $class;
