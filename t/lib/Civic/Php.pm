@@ -46,4 +46,7 @@ END
     return $self;
 }
 
+# Its processes go with their parent only when that is asked to.
+sub stop { return $_[0]->SUPER::stop('TERM') }
+
 1;
