@@ -25,11 +25,6 @@
 
 static const char what[] = "request";
 
-static civic_refusal_t refusal_make(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 /* Do session and location fit? Limits and scope are the location's. */
 static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
                              const civic_dir_conf_t *dir)
@@ -40,27 +35,27 @@ static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
     apr_interval_time_t age = now - session->record.created;
 
     if (lookup->reason != CIVIC_OK) {
-        return refusal_make(lookup->reason, NULL);
+        return civic_refusal(lookup->reason, NULL);
     }
     if (idle > civic_conf_idle(dir)) {
-        return refusal_make(
+        return civic_refusal(
             CIVIC_SESSION_EXPIRED,
             apr_psprintf(r->pool,
                          "idle for %" APR_INT64_T_FMT " s, the limit is %" APR_INT64_T_FMT,
                          apr_time_sec(idle), apr_time_sec(civic_conf_idle(dir))));
     }
     if (age > civic_conf_life(dir)) {
-        return refusal_make(
+        return civic_refusal(
             CIVIC_SESSION_EXPIRED,
             apr_psprintf(r->pool, "%" APR_INT64_T_FMT " s old, the limit is %" APR_INT64_T_FMT,
                          apr_time_sec(age), apr_time_sec(civic_conf_life(dir))));
     }
     if (!civic_scope_covers(session->record.scope, civic_conf_scope(dir))) {
-        return refusal_make(CIVIC_STEP_UP_REQUIRED,
-                            apr_psprintf(r->pool, "%s does not cover %s",
-                                         session->record.scope, civic_conf_scope(dir)));
+        return civic_refusal(CIVIC_STEP_UP_REQUIRED,
+                             apr_psprintf(r->pool, "%s does not cover %s",
+                                          session->record.scope, civic_conf_scope(dir)));
     }
-    return refusal_make(CIVIC_OK, NULL);
+    return civic_refusal(CIVIC_OK, NULL);
 }
 
 /* Once for each request and application, however many sub-requests and redirects it takes. */
@@ -181,7 +176,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
         || !(page.state = civic_state_seal(
                  &state, &civic_server_conf(r->server)->runtime->seal_keys, r->pool))) {
         return civic_refuse(r, what,
-                            refusal_make(CIVIC_INTERNAL, "the state cannot be sealed"),
+                            civic_refusal(CIVIC_INTERNAL, "the state cannot be sealed"),
                             CIVIC_AS_PAGE);
     }
     if (page.cause) {
@@ -226,15 +221,15 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
     if (!civic_request_is_https(r) && !civic_request_is_loopback(r)) {
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return civic_refuse(r, what,
-                            refusal_make(CIVIC_ORIGIN_INSECURE,
-                                         "plain http: behind a TLS proxy, say ServerName "
-                                         "https://..."),
+                            civic_refusal(CIVIC_ORIGIN_INSECURE,
+                                          "plain http: behind a TLS proxy, say ServerName "
+                                          "https://..."),
                             CIVIC_AS_PAGE);
     }
     return_path = civic_request_return_path(r);
     if (!return_path) {
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-        return civic_refuse(r, what, refusal_make(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
+        return civic_refuse(r, what, civic_refusal(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
     }
     return login_page(r, lookup, refusal, scope, return_path);
 }
@@ -311,16 +306,16 @@ static int forbid(request_rec *r)
     if (step_up) {
         return turn_away(
             r, lookup,
-            refusal_make(is_for_person(r) ? CIVIC_RULE_NOT_MET : CIVIC_STEP_UP_REQUIRED,
-                         apr_psprintf(r->pool, "%s; %s may show more", names, step_up)),
+            civic_refusal(is_for_person(r) ? CIVIC_RULE_NOT_MET : CIVIC_STEP_UP_REQUIRED,
+                          apr_psprintf(r->pool, "%s; %s may show more", names, step_up)),
             step_up);
     }
     if (any_age_of_login(known->unmet) && !in_a_circle(r, lookup)) {
         /* For all that was shown: a lesser login would take it away. */
-        return turn_away(r, lookup, refusal_make(CIVIC_LOGIN_NOT_FRESH, names),
+        return turn_away(r, lookup, civic_refusal(CIVIC_LOGIN_NOT_FRESH, names),
                          lookup->session.record.scope);
     }
-    return turn_away(r, lookup, refusal_make(CIVIC_RULE_NOT_MET, names), NULL);
+    return turn_away(r, lookup, civic_refusal(CIVIC_RULE_NOT_MET, names), NULL);
 }
 
 /* Let the other modules judge; our own hooks step aside meanwhile. */
@@ -407,8 +402,8 @@ int civic_authn_check(request_rec *r)
     app = civic_conf_application_of(conf, dir);
     if (!app) {
         return civic_refuse(r, what,
-                            refusal_make(CIVIC_NOT_CONFIGURED,
-                                         "say by CivicUse which application guards here"),
+                            civic_refusal(CIVIC_NOT_CONFIGURED,
+                                          "say by CivicUse which application guards here"),
                             civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
     }
     lookup = civic_request_session(r, app);
@@ -421,8 +416,8 @@ int civic_authn_check(request_rec *r)
     if (!user) {
         return turn_away(
             r, lookup,
-            refusal_make(CIVIC_REMOTE_USER_MISSING,
-                         apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)),
+            civic_refusal(CIVIC_REMOTE_USER_MISSING,
+                          apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)),
             NULL);
     }
     if (civic_websocket_is_foreign(r)) {

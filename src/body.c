@@ -21,14 +21,14 @@ int civic_body_is(request_rec *r, const char *type)
 static civic_refusal_t incomplete(request_rec *r, const char *detail)
 {
     r->connection->keepalive = AP_CONN_CLOSE;
-    return (civic_refusal_t){CIVIC_BODY_INCOMPLETE, detail};
+    return civic_refusal(CIVIC_BODY_INCOMPLETE, detail);
 }
 
 static civic_refusal_t too_large(request_rec *r)
 {
     /* What is left of it is not worth reading. */
     r->connection->keepalive = AP_CONN_CLOSE;
-    return (civic_refusal_t){CIVIC_BODY_TOO_LARGE, "the limit is 65536 bytes"};
+    return civic_refusal(CIVIC_BODY_TOO_LARGE, "the limit is 65536 bytes");
 }
 
 /* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an error
@@ -52,7 +52,7 @@ static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, c
     }
     *have += n;
     *ended = n == 0;
-    return *have > CIVIC_BODY_MAX ? too_large(r) : (civic_refusal_t){CIVIC_OK, NULL};
+    return *have > CIVIC_BODY_MAX ? too_large(r) : civic_accepted();
 }
 
 civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len)
@@ -92,13 +92,13 @@ static civic_refusal_t form_pair(apr_table_t *form, char *pair)
         *value++ = '\0';
     }
     if (ap_unescape_urlencoded(pair) != OK || (value && ap_unescape_urlencoded(value) != OK)) {
-        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "the form is not URL-encoded"};
+        return civic_refusal(CIVIC_BODY_MALFORMED, "the form is not URL-encoded");
     }
     if (apr_table_get(form, pair)) {
-        return (civic_refusal_t){CIVIC_BODY_MALFORMED, "a field is given twice"};
+        return civic_refusal(CIVIC_BODY_MALFORMED, "a field is given twice");
     }
     apr_table_setn(form, pair, value ? value : "");
-    return (civic_refusal_t){CIVIC_OK, NULL};
+    return civic_accepted();
 }
 
 civic_refusal_t civic_form_parse(apr_table_t *form, const char *text, apr_pool_t *pool)
@@ -113,5 +113,5 @@ civic_refusal_t civic_form_parse(apr_table_t *form, const char *text, apr_pool_t
             return refusal;
         }
     }
-    return (civic_refusal_t){CIVIC_OK, NULL};
+    return civic_accepted();
 }

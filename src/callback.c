@@ -38,13 +38,6 @@ typedef struct {
     civic_jws_t code;
 } login_t;
 
-static const civic_refusal_t accepted = {CIVIC_OK, NULL};
-
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 /* ---- the request ---- */
 
 /* Before anything is read: a flood costs a digest each, and no more. */
@@ -60,14 +53,14 @@ static civic_refusal_t count_attempt(const login_t *login)
                                     civic_breaker_clock());
     }
     if (!later) {
-        return accepted;
+        return civic_accepted();
     }
     civic_request(civic_request_first(r))->retry_after = later;
-    return refuse(CIVIC_TOO_MANY_ATTEMPTS,
-                  apr_psprintf(r->pool,
-                               "CivicCallbackLimit is reached for %s; is that a proxy, "
-                               "mod_remoteip tells who is behind it",
-                               r->useragent_ip));
+    return civic_refusal(CIVIC_TOO_MANY_ATTEMPTS,
+                         apr_psprintf(r->pool,
+                                      "CivicCallbackLimit is reached for %s; is that a proxy, "
+                                      "mod_remoteip tells who is behind it",
+                                      r->useragent_ip));
 }
 
 static civic_refusal_t read_form(login_t *login, const char **state)
@@ -79,10 +72,11 @@ static civic_refusal_t read_form(login_t *login, const char **state)
     json_t *body;
 
     if (!civic_request_is_same_origin(r)) {
-        return refuse(CIVIC_CROSS_ORIGIN, "Sec-Fetch-Site or Origin is of another site");
+        return civic_refusal(CIVIC_CROSS_ORIGIN,
+                             "Sec-Fetch-Site or Origin is of another site");
     }
     if (!civic_body_is(r, CIVIC_TYPE_JSON)) {
-        return refuse(CIVIC_CONTENT_TYPE, "application/json is expected");
+        return civic_refusal(CIVIC_CONTENT_TYPE, "application/json is expected");
     }
     refusal = civic_body_read(r, &text, &len);
     if (refusal.reason != CIVIC_OK) {
@@ -92,10 +86,10 @@ static civic_refusal_t read_form(login_t *login, const char **state)
     login->token = json_is_object(body) ? civic_json_string(body, "token") : NULL;
     *state = json_is_object(body) ? civic_json_string(body, "state") : NULL;
     if (!login->token || !*state) {
-        return refuse(CIVIC_BODY_MALFORMED,
-                      body ? "token or state is missing" : "it is not acceptable JSON");
+        return civic_refusal(CIVIC_BODY_MALFORMED,
+                             body ? "token or state is missing" : "it is not acceptable JSON");
     }
-    return accepted;
+    return civic_accepted();
 }
 
 static civic_refusal_t open_state(login_t *login, const char *text)
@@ -106,16 +100,17 @@ static civic_refusal_t open_state(login_t *login, const char *text)
     int known;
 
     if (reason != CIVIC_OK) {
-        return refuse(reason, "it was not sealed here");
+        return civic_refusal(reason, "it was not sealed here");
     }
     login->application = civic_conf_application(login->conf, login->state.application);
     if (!login->application || !civic_return_path_is_local(login->state.return_path)) {
-        return refuse(CIVIC_STATE_INVALID, "its application is not one of this server's");
+        return civic_refusal(CIVIC_STATE_INVALID,
+                             "its application is not one of this server's");
     }
     known = civic_cookie_get_browser(&login->browser, r);
     reason = civic_state_judge(&login->state, known ? &login->browser : NULL, apr_time_now());
-    return refuse(reason,
-                  reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
+    return civic_refusal(
+        reason, reason == CIVIC_STATE_FOREIGN && !known ? "no login cookie came" : NULL);
 }
 
 static civic_refusal_t check_code(login_t *login)
@@ -124,7 +119,7 @@ static civic_refusal_t check_code(login_t *login)
     apr_size_t len = strlen(login->token);
 
     if (len > CIVIC_CODE_MAX) {
-        return refuse(CIVIC_TOKEN_FORMAT, "it is too long");
+        return civic_refusal(CIVIC_TOKEN_FORMAT, "it is too long");
     }
     return civic_sip_check_code(&login->code, &login->application->sip, login->token, len, now,
                                 login->r->pool);
@@ -143,17 +138,18 @@ static civic_refusal_t use_once(login_t *login)
     civic_store_t *store = login->conf->runtime->store;
 
     if (!civic_sha256(key, text, strlen(text))) {
-        return refuse(CIVIC_INTERNAL, "OpenSSL failed");
+        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
     }
     life = life < 1 ? 1 : life > longest ? longest : life;
     switch (store->ops->once(store, key, now + (apr_time_t)(life * APR_USEC_PER_SEC),
                              login->r->pool)) {
     case CIVIC_STORE_OK:
-        return accepted;
+        return civic_accepted();
     case CIVIC_STORE_MISSING:
-        return refuse(CIVIC_TOKEN_REPLAYED, NULL);
+        return civic_refusal(CIVIC_TOKEN_REPLAYED, NULL);
     default:
-        return refuse(CIVIC_STORE_UNAVAILABLE, "whether this code was used cannot be told");
+        return civic_refusal(CIVIC_STORE_UNAVAILABLE,
+                             "whether this code was used cannot be told");
     }
 }
 
@@ -169,10 +165,10 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     civic_slot_t slot;
 
     if (!runtime->transport) {
-        return refuse(CIVIC_INTERNAL, "libcurl could not be set up in this child");
+        return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
     if (!civic_slots_take(&slot, runtime->slots, now, now + timeout + apr_time_from_sec(1))) {
-        return refuse(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
+        return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
     if (refusal.reason == CIVIC_OK) {
@@ -248,8 +244,8 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
 
     if (later) {
         civic_request(civic_request_first(login->r))->retry_after = later;
-        return refuse(CIVIC_UPSTREAM_DOWN,
-                      "the last exchanges failed, and Civic was not asked");
+        return civic_refusal(CIVIC_UPSTREAM_DOWN,
+                             "the last exchanges failed, and Civic was not asked");
     }
     refusal = exchange_in_slot(login, identity, timeout);
     log_change(login,
@@ -266,11 +262,12 @@ static civic_refusal_t check_scope(const login_t *login, const civic_sip_identit
     const char *evidence = civic_scope_evidence(login->state.scope);
 
     if (evidence && !civic_claims_have(&identity->claims, evidence)) {
-        return refuse(CIVIC_SCOPE_NOT_SHOWN,
-                      apr_psprintf(login->r->pool, "%s was asked for, but no %s item is shown",
-                                   login->state.scope, evidence));
+        return civic_refusal(CIVIC_SCOPE_NOT_SHOWN,
+                             apr_psprintf(login->r->pool,
+                                          "%s was asked for, but no %s item is shown",
+                                          login->state.scope, evidence));
     }
-    return accepted;
+    return civic_accepted();
 }
 
 /* ---- the session ---- */
@@ -349,7 +346,7 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                   CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
                   record.application, record.scope, record.claims.count,
                   civic_request_reference(r));
-    return accepted;
+    return civic_accepted();
 }
 
 /* Too old or used before, but the browser has what it came for. */

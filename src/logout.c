@@ -29,27 +29,20 @@ typedef struct {
     int is_json;
 } wish_t;
 
-static const civic_refusal_t accepted = {CIVIC_OK, NULL};
-
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 static civic_refusal_t wish_from_json(wish_t *wish, const char *text, apr_size_t len,
                                       apr_pool_t *pool)
 {
     json_t *body = civic_json_parse(text, len, pool);
 
     if (!json_is_object(body)) {
-        return refuse(CIVIC_BODY_MALFORMED, "it is not a JSON object");
+        return civic_refusal(CIVIC_BODY_MALFORMED, "it is not a JSON object");
     }
     wish->is_json = 1;
     wish->back = civic_json_string(body, "return");
     wish->application = civic_json_string(body, "application");
     wish->all = json_is_true(json_object_get(body, "all"))
                 || json_integer_value(json_object_get(body, "all")) == 1;
-    return accepted;
+    return civic_accepted();
 }
 
 static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
@@ -60,7 +53,8 @@ static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
     apr_size_t len;
 
     if (!civic_request_is_same_origin(r)) {
-        return refuse(CIVIC_CROSS_ORIGIN, "Sec-Fetch-Site or Origin is of another site");
+        return civic_refusal(CIVIC_CROSS_ORIGIN,
+                             "Sec-Fetch-Site or Origin is of another site");
     }
     refusal = civic_body_read(r, &text, &len);
     if (refusal.reason != CIVIC_OK) {
@@ -70,7 +64,7 @@ static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
         return wish_from_json(wish, text, len, r->pool);
     }
     if (len > 0 && !civic_body_is(r, "application/x-www-form-urlencoded")) {
-        return refuse(CIVIC_CONTENT_TYPE, "a form or JSON is expected");
+        return civic_refusal(CIVIC_CONTENT_TYPE, "a form or JSON is expected");
     }
     refusal = civic_form_parse(form, text, r->pool);
     wish->back = apr_table_get(form, "return");
@@ -122,7 +116,7 @@ static civic_refusal_t end_sessions(request_rec *r, const wish_t *wish)
         }
         reason = end_one(r, app, wish->all);
         if (reason != CIVIC_OK) {
-            return refuse(reason, NULL);
+            return civic_refusal(reason, NULL);
         }
     }
     /* Being without a session from now on is no fault of the browser's. */
@@ -130,7 +124,7 @@ static civic_refusal_t end_sessions(request_rec *r, const wish_t *wish)
         browser.completed = 0;
         civic_cookie_set_browser(r, &browser);
     }
-    return accepted;
+    return civic_accepted();
 }
 
 static int answer(request_rec *r, const wish_t *wish)
@@ -179,7 +173,7 @@ int civic_logout(request_rec *r)
     }
     refusal = wish_read(&wish, r);
     if (refusal.reason == CIVIC_OK && wish.back && !civic_return_path_is_local(wish.back)) {
-        refusal = refuse(CIVIC_RETURN_PATH, "the logout's return is not a local path");
+        refusal = civic_refusal(CIVIC_RETURN_PATH, "the logout's return is not a local path");
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = end_sessions(r, &wish);

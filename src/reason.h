@@ -9,6 +9,8 @@
 #ifndef CIVIC_REASON_H
 #define CIVIC_REASON_H
 
+#include <stddef.h>
+
 /** How loud the log line is: `user` is normal life, `admin` wants the operator's eye. */
 typedef enum {
     CIVIC_LOUD_DEBUG, /* decisions, seen only when asked for */
@@ -162,5 +164,17 @@ typedef struct {
     civic_reason reason;
     const char *detail; /* NULL, or a few words in the pool of whoever made it */
 } civic_refusal_t;
+
+/** A refusal for this reason. */
+static inline civic_refusal_t civic_refusal(civic_reason reason, const char *detail)
+{
+    return (civic_refusal_t){reason, detail};
+}
+
+/** No refusal. */
+static inline civic_refusal_t civic_accepted(void)
+{
+    return civic_refusal(CIVIC_OK, NULL);
+}
 
 #endif

@@ -9,11 +9,6 @@
 
 enum { ID_BYTES = 32, REFERENCE_BYTES = 6 };
 
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name)
 {
     unsigned char digest[CIVIC_SHA256_LEN];
@@ -97,22 +92,22 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
 {
     switch (result) {
     case CIVIC_STORE_OK:
-        return refuse(CIVIC_OK, NULL);
+        return civic_refusal(CIVIC_OK, NULL);
     case CIVIC_STORE_EXHAUSTED:
-        return refuse(CIVIC_STORE_UNAVAILABLE, "raise the size of the session store");
+        return civic_refusal(CIVIC_STORE_UNAVAILABLE, "raise the size of the session store");
     case CIVIC_STORE_MISSING: /* before it was read back */
-        return refuse(
+        return civic_refusal(
             CIVIC_STORE_UNAVAILABLE,
             "it was gone at once: this person's sessions were all ended meanwhile, or "
             "the store is too small, or its clock is wrong");
     case CIVIC_STORE_TOO_LARGE:
-        return refuse(CIVIC_SESSION_TOO_LARGE,
-                      apr_psprintf(pool,
-                                   "it needs %" APR_SIZE_T_FMT
-                                   " bytes: raise the size of the session store",
-                                   len));
+        return civic_refusal(CIVIC_SESSION_TOO_LARGE,
+                             apr_psprintf(pool,
+                                          "it needs %" APR_SIZE_T_FMT
+                                          " bytes: raise the size of the session store",
+                                          len));
     default:
-        return refuse(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
+        return civic_refusal(CIVIC_STORE_UNAVAILABLE, "the session could not be written");
     }
 }
 
@@ -127,14 +122,15 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
     record->created = session.last_used = civic_session_now(store);
     session.expires = record->created + life;
     if (!civic_record_encode(&session.record, record, pool)) {
-        return refuse(CIVIC_SESSION_TOO_LARGE,
-                      apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT " bytes, the limit is %d",
-                                   session.record.len, CIVIC_RECORD_MAX));
+        return civic_refusal(
+            CIVIC_SESSION_TOO_LARGE,
+            apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT " bytes, the limit is %d",
+                         session.record.len, CIVIC_RECORD_MAX));
     }
     if (!id_new(&fresh, session.key, pool)
         || !civic_session_user(session.user, record->realm, record->application,
                                record->user_id, pool)) {
-        return refuse(CIVIC_INTERNAL, "the random source or OpenSSL failed");
+        return civic_refusal(CIVIC_INTERNAL, "the random source or OpenSSL failed");
     }
     refusal = judge_put(store->ops->put(store, &session), session.record.len, pool);
     if (refusal.reason == CIVIC_OK) {

@@ -64,7 +64,7 @@ int civic_session_info(request_rec *r)
         civic_lookup_t *lookup = civic_request_session(r, app);
 
         if (lookup->reason == CIVIC_STORE_UNAVAILABLE) {
-            return civic_refuse(r, "session", (civic_refusal_t){lookup->reason, NULL},
+            return civic_refuse(r, "session", civic_refusal(lookup->reason, NULL),
                                 CIVIC_AS_PROBLEM);
         }
         if (lookup->reason == CIVIC_OK) {

@@ -12,13 +12,6 @@
 #define API_PATH "scopeRequest/authCode"
 enum { REQUEST_TOKEN_LIFE = 180, THROTTLED_WAIT_SEC = 2 };
 
-static const civic_refusal_t accepted = {CIVIC_OK, NULL};
-
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 static double seconds_now(void)
 {
     return (double)apr_time_now() / APR_USEC_PER_SEC;
@@ -34,24 +27,24 @@ civic_refusal_t civic_sip_check_code(civic_jws_t *code, const civic_sip_applicat
 
     reason = civic_jws_verify(&jws, token, len, app->civic_key, pool);
     if (reason != CIVIC_OK) {
-        return refuse(reason, reason == CIVIC_TOKEN_SIGNATURE
-                                  ? "does CivicPublicKey belong to this service?"
-                                  : NULL);
+        return civic_refusal(reason, reason == CIVIC_TOKEN_SIGNATURE
+                                         ? "does CivicPublicKey belong to this service?"
+                                         : NULL);
     }
     if (strcmp(jws.issuer, ISSUER)) {
-        return refuse(CIVIC_TOKEN_ISSUER, "iss is not " ISSUER);
+        return civic_refusal(CIVIC_TOKEN_ISSUER, "iss is not " ISSUER);
     }
     /* Older tokens name the service itself as their subject. */
     if (strcmp(jws.subject, app->app_id) && strcmp(jws.subject, ISSUER)) {
-        return refuse(CIVIC_TOKEN_AUDIENCE,
-                      apr_pstrcat(pool, "sub is not ", app->app_id, NULL));
+        return civic_refusal(CIVIC_TOKEN_AUDIENCE,
+                             apr_pstrcat(pool, "sub is not ", app->app_id, NULL));
     }
     reason = civic_jws_check_times(&jws, now, CIVIC_CLOCK_TOLERANCE, &detail, pool);
     if (reason != CIVIC_OK) {
-        return refuse(reason, detail);
+        return civic_refusal(reason, detail);
     }
     *code = jws;
-    return accepted;
+    return civic_accepted();
 }
 
 /* The request token: who asks, for what, and until when. */
@@ -101,10 +94,10 @@ int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_
 static civic_refusal_t judge_encoding(const civic_http_answer_t *answer)
 {
     if (answer->encoding) {
-        return refuse(CIVIC_ANSWER_FORMAT,
-                      "the answer is compressed, though nobody asked for it");
+        return civic_refusal(CIVIC_ANSWER_FORMAT,
+                             "the answer is compressed, though nobody asked for it");
     }
-    return accepted;
+    return civic_accepted();
 }
 
 /* A large payload is fetched from storage, without our credentials. */
@@ -123,10 +116,10 @@ static civic_refusal_t payload_fetch(civic_http_answer_t *payload,
     civic_refusal_t refusal = civic_transport_send(payload, transport, &get, pool);
 
     if (refusal.reason == CIVIC_OK && payload->status != 200) {
-        refusal = refuse(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool,
-                                                            "the payload's storage "
-                                                            "answered with status %d",
-                                                            payload->status));
+        refusal = civic_refusal(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool,
+                                                                   "the payload's storage "
+                                                                   "answered with status %d",
+                                                                   payload->status));
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = judge_encoding(payload);
@@ -181,7 +174,7 @@ static civic_refusal_t ask(civic_http_answer_t *http, civic_http_request_t *requ
     civic_sip_request_t sip;
 
     if (!civic_sip_request(&sip, app, token, seconds_now(), pool)) {
-        return refuse(CIVIC_INTERNAL, "the request could not be signed");
+        return civic_refusal(CIVIC_INTERNAL, "the request could not be signed");
     }
     request->url = sip.url;
     request->body = sip.body;

@@ -11,13 +11,6 @@
 
 enum { IV_HEX = 32, USER_ID_MAX = 128, MESSAGE_MAX = 120 };
 
-static const civic_refusal_t accepted = {CIVIC_OK, NULL};
-
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 /* The service's own words for a log: one line of visible ASCII, cut. */
 static const char *message_of(const char *body, apr_size_t len, apr_pool_t *pool)
 {
@@ -56,17 +49,17 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
     };
 
     if (status == 200) {
-        return accepted;
+        return civic_accepted();
     }
     for (apr_size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (known[i].status == status) {
-            return refuse(known[i].reason,
-                          apr_psprintf(pool, "status %d, \"%s\"%s", status,
-                                       message_of(body, len, pool), known[i].hint));
+            return civic_refusal(known[i].reason,
+                                 apr_psprintf(pool, "status %d, \"%s\"%s", status,
+                                              message_of(body, len, pool), known[i].hint));
         }
     }
-    return refuse(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool, "status %d, \"%s\"", status,
-                                                     message_of(body, len, pool)));
+    return civic_refusal(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool, "status %d, \"%s\"", status,
+                                                            message_of(body, len, pool)));
 }
 
 /* The first half of SHA-256 over a key's public half, as people can compute it from the portal's
@@ -99,7 +92,7 @@ civic_refusal_t civic_sip_explain_refused(civic_refusal_t refusal,
     apr_time_t apart = date > now ? date - now : now - date;
 
     if (date && apart > apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
-        return refuse(
+        return civic_refusal(
             CIVIC_CLOCK_SKEW,
             apr_psprintf(pool,
                          "status 401, and Civic's clock says %s, ours %s: %" APR_TIME_T_FMT
@@ -156,18 +149,18 @@ static civic_refusal_t payload_url_judge(civic_sip_answer_t *answer, const char 
     const char *fault = civic_url_check(url, &host, pool);
 
     if (fault) {
-        return refuse(CIVIC_PAYLOAD_HOST,
-                      apr_pstrcat(pool, "the payload's URL is unfit: ", fault, NULL));
+        return civic_refusal(CIVIC_PAYLOAD_HOST,
+                             apr_pstrcat(pool, "the payload's URL is unfit: ", fault, NULL));
     }
     if (!civic_host_is_allowed(host, app->payload_hosts)) {
-        return refuse(CIVIC_PAYLOAD_HOST, apr_psprintf(pool,
-                                                       "host %s is not in "
-                                                       "CivicPayloadHosts",
-                                                       host));
+        return civic_refusal(CIVIC_PAYLOAD_HOST, apr_psprintf(pool,
+                                                              "host %s is not in "
+                                                              "CivicPayloadHosts",
+                                                              host));
     }
     answer->payload_url = url;
     answer->payload_public = must_be_public(host, app, pool);
-    return accepted;
+    return civic_accepted();
 }
 
 civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
@@ -179,20 +172,21 @@ civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
     const char *data;
 
     if (!json_is_object(object)) {
-        return refuse(CIVIC_ANSWER_FORMAT, "the answer is not a JSON object");
+        return civic_refusal(CIVIC_ANSWER_FORMAT, "the answer is not a JSON object");
     }
     data = civic_json_string(object, "data");
     if (!data) {
-        return refuse(CIVIC_ANSWER_FORMAT, "the answer has no data");
+        return civic_refusal(CIVIC_ANSWER_FORMAT, "the answer has no data");
     }
     read.user_id = civic_json_string(object, "userId");
     if (!read.user_id || !user_id_is_sane(read.user_id)) {
-        return refuse(CIVIC_ANSWER_USER_ID,
-                      read.user_id ? "the userId is not 1 to 128 visible ASCII characters"
-                                   : "the answer has no userId");
+        return civic_refusal(CIVIC_ANSWER_USER_ID,
+                             read.user_id
+                                 ? "the userId is not 1 to 128 visible ASCII characters"
+                                 : "the answer has no userId");
     }
     if (!json_is_true(json_object_get(object, "encrypted"))) {
-        return refuse(CIVIC_ANSWER_UNENCRYPTED, "encrypted is not true");
+        return civic_refusal(CIVIC_ANSWER_UNENCRYPTED, "encrypted is not true");
     }
     if (json_is_true(json_object_get(object, "processed"))) {
         civic_refusal_t refusal = payload_url_judge(&read, data, app, pool);
@@ -205,7 +199,7 @@ civic_refusal_t civic_sip_read_answer(civic_sip_answer_t *answer,
         read.token = data;
     }
     *answer = read;
-    return accepted;
+    return civic_accepted();
 }
 
 /* Both tokens come from one signer, but the blame lies elsewhere: with Civic's answer. */
@@ -217,7 +211,7 @@ static civic_refusal_t token_two_judge(civic_jws_t *jws, const civic_sip_applica
 
     switch (refusal.reason) {
     case CIVIC_OK:
-        return accepted;
+        return civic_accepted();
     case CIVIC_TOKEN_SIGNATURE:
     case CIVIC_TOKEN_ALGORITHM:
     case CIVIC_TOKEN_ISSUER:
@@ -254,14 +248,14 @@ civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
     }
     data = civic_json_string(jws.payload, "data");
     if (!data) {
-        return refuse(CIVIC_ANSWER_FORMAT, "the payload's token has no data");
+        return civic_refusal(CIVIC_ANSWER_FORMAT, "the payload's token has no data");
     }
     if (strlen(data) <= IV_HEX || !civic_hex_decode(&iv, data, IV_HEX, pool)
         || !civic_base64_decode(&cipher, data + IV_HEX, strlen(data + IV_HEX), pool)
         || !civic_aes128_cbc_decrypt(&clear, app->secret, iv.data, cipher.data, cipher.len,
                                      pool)) {
-        return refuse(CIVIC_ANSWER_DECRYPT, "is the secret that of this application?");
+        return civic_refusal(CIVIC_ANSWER_DECRYPT, "is the secret that of this application?");
     }
     reason = civic_claims_parse(claims, (const char *)clear.data, clear.len, &detail, pool);
-    return refuse(reason, detail);
+    return civic_refusal(reason, detail);
 }

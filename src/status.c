@@ -178,7 +178,7 @@ int civic_status_handle(request_rec *r)
     if (format < 0) {
         return civic_refuse(
             r, "status",
-            (civic_refusal_t){CIVIC_BODY_MALFORMED, "format is html, json or prometheus"},
+            civic_refusal(CIVIC_BODY_MALFORMED, "format is html, json or prometheus"),
             civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
     }
     return civic_respond(r, HTTP_OK, formats[format].make(r));

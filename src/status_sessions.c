@@ -32,13 +32,6 @@ typedef struct {
     unsigned char user[CIVIC_STORE_USER_LEN];
 } action_t;
 
-static const civic_refusal_t accepted = {CIVIC_OK, NULL};
-
-static civic_refusal_t refuse(civic_reason reason, const char *detail)
-{
-    return (civic_refusal_t){reason, detail};
-}
-
 static const char *field(const apr_table_t *form, const char *name)
 {
     const char *value = apr_table_get((apr_table_t *)form, name);
@@ -55,7 +48,8 @@ static civic_refusal_t wish_read(action_t *action)
     apr_size_t len;
 
     if (!civic_request_is_same_origin(r)) {
-        return refuse(CIVIC_CROSS_ORIGIN, "Sec-Fetch-Site or Origin is of another site");
+        return civic_refusal(CIVIC_CROSS_ORIGIN,
+                             "Sec-Fetch-Site or Origin is of another site");
     }
     refusal = civic_body_read(r, &text, &len);
     if (refusal.reason != CIVIC_OK) {
@@ -68,11 +62,12 @@ static civic_refusal_t wish_read(action_t *action)
         action->person.application = civic_json_string(body, "application");
         action->person.user_id = civic_json_string(body, "userId");
         action->end = civic_json_string(body, "end");
-        return json_is_object(body) ? accepted
-                                    : refuse(CIVIC_BODY_MALFORMED, "it is not a JSON object");
+        return json_is_object(body)
+                   ? civic_accepted()
+                   : civic_refusal(CIVIC_BODY_MALFORMED, "it is not a JSON object");
     }
     if (!civic_body_is(r, "application/x-www-form-urlencoded")) {
-        return refuse(CIVIC_CONTENT_TYPE, "a form or JSON is expected");
+        return civic_refusal(CIVIC_CONTENT_TYPE, "a form or JSON is expected");
     }
     refusal = civic_form_parse(form, text, r->pool);
     action->person.application = field(form, "application");
@@ -195,7 +190,7 @@ static civic_refusal_t act(action_t *action)
 
     if (!civic_session_user(action->user, action->conf->realm, person->application,
                             person->user_id, pool)) {
-        return refuse(CIVIC_INTERNAL, "OpenSSL failed");
+        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
     }
     reason = list(action);
     if (reason == CIVIC_OK && action->end) {
@@ -203,10 +198,10 @@ static civic_refusal_t act(action_t *action)
         reason = reason == CIVIC_OK ? list(action) : reason;
     }
     if (reason != CIVIC_OK) {
-        return refuse(reason, NULL);
+        return civic_refusal(reason, NULL);
     }
     tell(action);
-    return accepted;
+    return civic_accepted();
 }
 
 /* ---- the answer ---- */
