@@ -48,13 +48,7 @@ my @NEAR = (
 plan tests => keys(%SITES) * 9 + 23;
 
 my $APPLICATION = <<'END';
-    <CivicApplication "CO-PLAIN">
-        CivicPrivateKeyFile ${CIVIC_KEYS}/CO-PLAIN.key
-        CivicSecretFile     ${CIVIC_KEYS}/CO-PLAIN.secret
-        CivicApiUrl         http://localhost:${CIVIC_PORT_SANDBOX_PLAIN}/sip
-        CivicPublicKey      file:${CIVIC_KEYS}/civic.pub
-        CivicPayloadHosts   localhost
-    </CivicApplication>
+    Include ${CIVIC_T}/conf/application-plain.conf
 END
 
 sub host {

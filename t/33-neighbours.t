@@ -47,13 +47,7 @@ my $rules = join '', map {
 } sort keys %RULES;
 
 my $APPLICATION = <<'END';
-    <CivicApplication "CO-PLAIN">
-        CivicPrivateKeyFile ${CIVIC_KEYS}/CO-PLAIN.key
-        CivicSecretFile     ${CIVIC_KEYS}/CO-PLAIN.secret
-        CivicApiUrl         http://localhost:${CIVIC_PORT_SANDBOX_PLAIN}/sip
-        CivicPublicKey      file:${CIVIC_KEYS}/civic.pub
-        CivicPayloadHosts   localhost
-    </CivicApplication>
+    Include ${CIVIC_T}/conf/application-plain.conf
 END
 
 # The recipe for scripts with a password, as the example has it.

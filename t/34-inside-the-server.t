@@ -30,13 +30,7 @@ AddOutputFilter INCLUDES .shtml
 <VirtualHost 127.0.0.1:${CIVIC_PORT_SELF}>
     ServerName localhost
     DocumentRoot "HTDOCS"
-    <CivicApplication "CO-PLAIN">
-        CivicPrivateKeyFile ${CIVIC_KEYS}/CO-PLAIN.key
-        CivicSecretFile     ${CIVIC_KEYS}/CO-PLAIN.secret
-        CivicApiUrl         http://localhost:${CIVIC_PORT_SANDBOX_PLAIN}/sip
-        CivicPublicKey      file:${CIVIC_KEYS}/civic.pub
-        CivicPayloadHosts   localhost
-    </CivicApplication>
+    Include ${CIVIC_T}/conf/application-plain.conf
     <Directory "HTDOCS">
         Options +Includes +FollowSymLinks
     </Directory>

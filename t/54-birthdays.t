@@ -4,11 +4,10 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
-use File::Temp ();
 use Time::Local qw(timegm);
 
 use lib 't/lib';
-use Civic::Env ();
+use Civic::Clock ();
 use Civic::Server ();
 
 # day and time of day in UTC, the child of 1 March 2014 and the one of 29 February: of 18 years?
@@ -26,20 +25,7 @@ my @DAYS = (
 my @ZONES = ('UTC', 'Pacific/Kiritimati', 'Pacific/Pago_Pago');    # the day before, the day after
 plan tests => @ZONES * 3 * @DAYS;
 
-my $dir = File::Temp->newdir(TMPDIR => 1);
-chmod 0755, "$dir";
-my $source = Civic::Env::source_dir() . '/t/clock/step.c';
-system('cc', '-O', '-shared', '-fPIC', '-o', "$dir/step.so", $source) == 0 or die 'cc failed';
-
-# Set the clock of the servers' processes to so many seconds off, at once.
-sub step {
-    open my $out, '+>>', "$dir/step" or die "$dir/step: $!";
-    close $out;
-    open $out, '+<', "$dir/step" or die "$dir/step: $!";
-    syswrite $out, pack 'q', shift;
-    close $out;
-    return;
-}
+my $clock = Civic::Clock->new;
 my %rules = (age => 'Require civic-age 18', document => 'Require civic-document-valid');
 # A file: programs have time limits of their own, by the clock that is set.
 my $conf = "AliasMatch ^/r/ \"\${CIVIC_T}/htdocs/members/file.txt\"\n" . join '',
@@ -50,9 +36,9 @@ sub born {
         [ dateOfBirth => shift ], [ dateOfExpiry => '2032-3-1' ];
 }
 for my $zone (@ZONES) {
-    step(0);
+    $clock->step(0);
     # Plain http to the sandbox: certificates have their own times.
-    my $server = Civic::Server->site(env => { TZ => $zone, LD_PRELOAD => "$dir/step.so", CIVIC_CLOCK_STEP => "$dir/step" }, conf => $conf)->start;
+    my $server = Civic::Server->site(env => { TZ => $zone, $clock->env }, conf => $conf)->start;
     my ($march, $leap) = map {
         my $client = $server->client('PLAIN');
         $client->{agent}->conn_cache(undef);    # for httpd, a connection that is kept times out by the step
@@ -65,7 +51,7 @@ for my $zone (@ZONES) {
         my ($day, $time, @expected) = @$row;
         my ($y, $m, $d) = split /-/, $day;
         my ($hour, $minute) = split /:/, $time;
-        step(timegm(0, $minute, $hour, $d, $m - 1, $y) - time);
+        $clock->step(timegm(0, $minute, $hour, $d, $m - 1, $y) - time);
         my $name = "$day, $time, a server in $zone";
         is($march->get('/r/age')->code, $expected[0], "$name: born on 1 March 2014");
         is($leap->get('/r/age')->code, $expected[1], "$name: born on 29 February 2016");

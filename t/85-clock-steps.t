@@ -4,33 +4,18 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
-use File::Temp ();
 use HTTP::Date ();
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Civic::Client ();
-use Civic::Env ();
+use Civic::Clock ();
 use Civic::Server ();
 
 plan tests => 29;
 
 my $DAY = 86400;
-my $dir = File::Temp->newdir(TMPDIR => 1);
-chmod 0755, "$dir";
-my $source = Civic::Env::source_dir() . '/t/clock/step.c';
-system('cc', '-O', '-shared', '-fPIC', '-o', "$dir/step.so", $source) == 0 or die 'cc failed';
-
-# Set the clock of the server's processes to so many seconds off, at once.
-sub step {
-    open my $out, '+>>', "$dir/step" or die "$dir/step: $!";
-    close $out;
-    open $out, '+<', "$dir/step" or die "$dir/step: $!";
-    syswrite $out, pack 'q', shift;
-    close $out;
-    return;
-}
-step(0);
+my $clock = Civic::Clock->new;
 
 sub location {
     my ($name, $limits) = @_;
@@ -38,7 +23,7 @@ sub location {
 }
 # Plain http to the sandbox: certificates have their own times.
 my $server = Civic::Server->new(
-    env   => { LD_PRELOAD => "$dir/step.so", CIVIC_CLOCK_STEP => "$dir/step" },
+    env   => { $clock->env },
     ports => [qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND)],
     conf  => "ScriptAliasMatch ^/clock/ \${CIVIC_T}/cgi-bin/echo.pl\n"
         . location(idle => 'CivicSessionIdle 2s')
@@ -68,7 +53,7 @@ sub server_clock { return HTTP::Date::str2time($_[0]->fetch('/civic/session')->h
 my $client = logged_in();
 is(code($client, 'hour'), 200, 'logged in');
 for my $by ($DAY, 0, -$DAY, 0) {
-    step($by);
+    $clock->step($by);
     is_near(server_clock($client), time + $by, "the clock is set to $by s");
     is(code($client, 'hour'), 200, 'the session is as good as before, also where an hour is the limit');
     is_near(env($client)->{CIVIC_SESSION_ENDS}, time + $by + 3600, 'its end is told by the clock on the wall');
@@ -77,34 +62,34 @@ for my $by ($DAY, 0, -$DAY, 0) {
 
 # ---- a limit of 2 s is one of 2 s, whatever the clock does ----
 for my $by ($DAY, -$DAY) {
-    step(0);
+    $clock->step(0);
     $client = logged_in();
     is(code($client, 'idle'), 200, 'logged in');
-    step($by);
+    $clock->step($by);
     is(code($client, 'idle'), 200, "set by $by s: still good");
     sleep 2.4;
     is(code($client, 'idle'), 401, 'and over after 2 s unused');
 }
-step(0);
+$clock->step(0);
 $client = logged_in();
 my $start = time;
-step($DAY);
+$clock->step($DAY);
 sleep 1;
 is(code($client, 'life'), 200, 'a life of 4 s: good after 1 s');
-step(-$DAY);
+$clock->step(-$DAY);
 is(code($client, 'life'), 200, 'whatever the clock');
 sleep 0.1 until time > $start + 4.3;
 is(code($client, 'life'), 401, 'and over after 4 s');
 
 # ---- logins while it is off ----
 for my $by ($DAY, -$DAY) {
-    step($by);
+    $clock->step($by);
     $client = logged_in();
-    step(0);
+    $clock->step(0);
     is(code($client, 'hour'), 200, "a login at $by s: good when the clock is right again");
 }
 
 # ---- and a restart while it is off ----
-step($DAY);
+$clock->step($DAY);
 $server->again('restart');
 is(code($client, 'hour'), 200, 'a restart with the clock a day ahead: logged in');
