@@ -155,7 +155,24 @@ static civic_refusal_t use_once(login_t *login)
 
 /* ---- the exchange ---- */
 
-/* Over all children, so many at once; each code once. */
+/* Over all children, so many at once. */
+static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now,
+                     apr_time_t until)
+{
+    civic_slots_t *slots = login->conf->runtime->slots;
+    int taken = civic_slots_take(slot, slots, now, until), crowded;
+
+    if (civic_slots_is_news(&crowded, slots, taken, now)) {
+        ap_log_error(APLOG_MARK, crowded ? APLOG_WARNING : APLOG_NOTICE, 0, login->r->server,
+                     CIVIC_LOG_PREFIX "exchanges under way: %d, CivicExchangeLimit is %d: %s",
+                     civic_slots_taken(slots, now), civic_slots_limit(slots),
+                     crowded ? "further logins are refused until one ends"
+                             : "there is room for logins again");
+    }
+    return taken;
+}
+
+/* Each code once. */
 static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *identity,
                                         apr_interval_time_t timeout)
 {
@@ -167,7 +184,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     if (!runtime->transport) {
         return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
-    if (!civic_slots_take(&slot, runtime->slots, now, now + timeout + apr_time_from_sec(1))) {
+    if (!take_slot(login, &slot, now, now + timeout + apr_time_from_sec(1))) {
         return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
