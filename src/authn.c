@@ -30,13 +30,15 @@ static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
                              const civic_dir_conf_t *dir)
 {
     const civic_session_t *session = &lookup->session;
-    apr_time_t now = civic_session_now(civic_server_conf(r->server)->runtime->store);
-    apr_interval_time_t idle = now - session->last_used;
-    apr_interval_time_t age = now - session->record.created;
+    apr_interval_time_t idle, age;
+    apr_time_t now;
 
     if (lookup->reason != CIVIC_OK) {
         return civic_refusal(lookup->reason, NULL);
     }
+    now = civic_session_now(civic_server_conf(r->server)->runtime->store);
+    idle = now - session->last_used;
+    age = now - session->record.created;
     if (idle > civic_conf_idle(dir)) {
         return civic_refusal(
             CIVIC_SESSION_EXPIRED,
@@ -460,6 +462,14 @@ int civic_authn_pass(request_rec *r)
     return DECLINED;
 }
 
+/* Set while a configuration, or an .htaccess, is read, and never taken back. */
+static volatile int rules_may_need_login;
+
+void civic_authn_rules_may_need_login(void)
+{
+    rules_may_need_login = 1;
+}
+
 int civic_authn_access(request_rec *r)
 {
     civic_request_t *known = civic_request(r);
@@ -467,6 +477,9 @@ int civic_authn_access(request_rec *r)
 
     if (known->authorizing || !civic_authn_is_ours(r)) {
         return DECLINED;
+    }
+    if (!known->identity && !rules_may_need_login) {
+        return DECLINED; /* httpd's own judgement is as good */
     }
     known->asked = known->doubtful = 0;
     status = run_rules(r, ap_run_access_checker_ex);

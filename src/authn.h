@@ -33,6 +33,10 @@ int civic_authn_pass(request_rec *r);
  */
 int civic_authn_access(request_rec *r);
 
+/** A negated civic rule, or an expression about the session, stands somewhere: as long as none does,
+ * civic_authn_access leaves all to httpd. */
+void civic_authn_rules_may_need_login(void);
+
 /**
  * auth_checker: somebody who is logged in and fails a Require rule gets 403, not 401, which
  * would ask him to log in again and again; or a login page, where he may show more or log in

@@ -84,6 +84,7 @@ int civic_expression_lookup(ap_expr_lookup_parms *parms)
                       "application";
         return HTTP_BAD_REQUEST;
     }
+    civic_authn_rules_may_need_login();
     *parms->func =
         parms->type == AP_EXPR_FUNC_STRING ? (const void *)value : (const void *)values;
     *parms->data = NULL;

@@ -185,27 +185,60 @@ static int takes(civic_parcel_t *parcel, const char *name, const char *value)
     return 1;
 }
 
-static void tell_env(request_rec *r, const civic_session_t *session)
+/* All that does not change while a session lives. */
+static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t *record,
+                                   const civic_claim_choice_t *choice, apr_pool_t *pool)
 {
-    const civic_record_t *record = &session->record;
-    const apr_array_header_t *all =
-        apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
-    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
-    apr_table_t *env = r->subprocess_env;
+    const apr_array_header_t *all = apr_table_elts(fold_claims(&record->claims, choice, pool));
+    apr_table_t *variables = apr_table_make(pool, all->nelts + 3);
 
-    apr_table_setn(env, "CIVIC_USER_ID", record->user_id);
-    apr_table_setn(env, "CIVIC_APPLICATION", record->application);
-    apr_table_setn(env, "CIVIC_SCOPE", record->scope);
-    apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
+    apr_table_setn(variables, "CIVIC_USER_ID", record->user_id);
+    apr_table_setn(variables, "CIVIC_APPLICATION", record->application);
+    apr_table_setn(variables, "CIVIC_SCOPE", record->scope);
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
         if (entry->val != collision && !civic_value_is_unsafe(entry->val)
-            && takes(&parcel, entry->key, entry->val)) {
-            apr_table_setn(env, apr_pstrcat(r->pool, prefix, entry->key, NULL), entry->val);
+            && takes(parcel, entry->key, entry->val)) {
+            apr_table_setn(variables, apr_pstrcat(pool, prefix, entry->key, NULL), entry->val);
         }
     }
+    return variables;
+}
+
+/* Made once for a session that the connection keeps, for the first choice of claims that comes. */
+static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
+{
+    const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
+    civic_variables_t *kept = lookup->known ? &lookup->known->variables : NULL;
+    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
+    const apr_table_t *made;
+
+    if (kept && kept->table && kept->choice == choice) {
+        return kept->table;
+    }
+    if (!kept || kept->table) {
+        made = variables_make(&parcel, &lookup->session.record, choice, r->pool);
+    }
+    else {
+        made = variables_make(&parcel, &lookup->session.record, choice, lookup->known->pool);
+        kept->choice = choice;
+        kept->table = made;
+    }
     say_left_out(r, &parcel, "the environment");
+    return made;
+}
+
+static void tell_env(request_rec *r, const civic_lookup_t *lookup)
+{
+    const apr_array_header_t *all = apr_table_elts(variables_of(r, lookup));
+
+    for (int i = 0; i < all->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        apr_table_setn(r->subprocess_env, entry->key, entry->val);
+    }
+    apr_table_setn(r->subprocess_env, "CIVIC_SESSION_ENDS", session_ends(r, &lookup->session));
 }
 
 static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
@@ -267,7 +300,7 @@ static void tell(request_rec *r)
 
     known->told = may_tell(r);
     if (known->told.env) {
-        tell_env(r, &known->identity->session);
+        tell_env(r, known->identity);
     }
     tell_headers(r);
 }

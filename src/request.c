@@ -30,11 +30,43 @@ request_rec *civic_request_first(request_rec *r)
     return r;
 }
 
+/* The session of one cookie. */
+static civic_reason find(civic_lookup_t *lookup, request_rec *first, const char *id)
+{
+    const civic_server_conf_t *conf = civic_server_conf(first->server);
+    civic_store_t *store = conf->runtime->store;
+    civic_acquaintance_t *known;
+    civic_reason reason;
+
+    if (!civic_session_id_is_sane(id)) {
+        return CIVIC_LOGIN_REQUIRED;
+    }
+    known = civic_connection_meet(first->connection, lookup->application, conf->realm, id);
+    if (!known || !known->seen) {
+        if (known) {
+            known->seen = 1;
+        }
+        return civic_session_find(&lookup->session, store, id, conf->realm,
+                                  lookup->application->sip.app_id, first->pool);
+    }
+    reason = known->kept ? civic_session_look(&known->session, store, first->pool)
+                         : civic_session_find(&known->session, store, id, conf->realm,
+                                              lookup->application->sip.app_id, known->pool);
+    if (reason == CIVIC_OK) {
+        known->kept = 1;
+        lookup->session = known->session;
+        lookup->known = known;
+    }
+    else if (reason == CIVIC_LOGIN_REQUIRED) {
+        civic_connection_forget(known);
+    }
+    return reason;
+}
+
 /* One name may come several times (a parent domain's cookie): any that opens a session is
  * good. */
 static void look_up(civic_lookup_t *lookup, request_rec *first)
 {
-    const civic_server_conf_t *conf = civic_server_conf(first->server);
     const char *name = civic_cookie_name(first, lookup->application->cookie_suffix);
     const apr_array_header_t *cookies = civic_request(first)->cookies;
 
@@ -47,8 +79,7 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
             continue;
         }
         lookup->cookies++;
-        reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
-                                    conf->realm, lookup->application->sip.app_id, first->pool);
+        reason = find(lookup, first, cookie->value);
         if (reason != CIVIC_LOGIN_REQUIRED) {
             lookup->reason = reason;
             return;

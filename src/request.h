@@ -9,6 +9,7 @@
 
 #include <httpd.h>
 #include "conf.h"
+#include "connection.h"
 #include "reason.h"
 #include "session.h"
 
@@ -21,9 +22,10 @@ typedef struct {
     const civic_application_t *application;
     civic_reason reason; /* CIVIC_OK, CIVIC_LOGIN_REQUIRED, CIVIC_STORE_UNAVAILABLE */
     civic_session_t session;
-    int cookies; /* how many of that name the browser sent */
-    int used;    /* its use was noted */
-    int counted; /* what it is was counted */
+    civic_acquaintance_t *known; /* what the connection keeps of it; NULL: nothing */
+    int cookies;                 /* how many of that name the browser sent */
+    int used;                    /* its use was noted */
+    int counted;                 /* what it is was counted */
 } civic_lookup_t;
 
 typedef struct {

@@ -189,9 +189,11 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
 civic_reason civic_session_look(civic_session_t *session, civic_store_t *store,
                                 apr_pool_t *pool)
 {
-    civic_stored_t stored;
+    civic_stored_t stored = {.expires = session->expires};
 
-    switch (store->ops->get(store, &stored, session->key, pool)) {
+    memcpy(stored.key, session->key, sizeof(stored.key));
+    switch (store->ops->look ? store->ops->look(store, &stored, pool)
+                             : store->ops->get(store, &stored, session->key, pool)) {
     case CIVIC_STORE_OK:
         session->last_used = stored.last_used;
         return CIVIC_OK;

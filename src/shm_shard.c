@@ -204,6 +204,46 @@ civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session
     return civic_shard_get_locked(shard, session, key, now, pool);
 }
 
+/* A session never changes but for its last use: who knows the rest need not read it again. */
+civic_store_result civic_shard_look(civic_shard_t *shard, civic_stored_t *session,
+                                    apr_time_t now, apr_pool_t *pool)
+{
+    civic_stored_t again;
+    civic_store_result result;
+    link_t link;
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        apr_uint32_t before = __atomic_load_n(&shard->head->sequence, __ATOMIC_ACQUIRE);
+        found_t found;
+        entry_t entry;
+
+        if (before & 1) {
+            continue;
+        }
+        found = find(shard, session->key, &link);
+        if (found == FOUND) {
+            words_read(&entry, entry_at(shard, link), sizeof(entry));
+        }
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&shard->head->sequence, __ATOMIC_RELAXED) != before) {
+            continue;
+        }
+        if (found == NONE || session->expires <= now) {
+            return CIVIC_STORE_MISSING;
+        }
+        if (found == FOUND && entry.expires == session->expires) {
+            session->last_used = entry.last_used;
+            return CIVIC_STORE_OK;
+        }
+        break; /* damaged */
+    }
+    result = civic_shard_get_locked(shard, &again, session->key, now, pool);
+    if (result == CIVIC_STORE_OK) {
+        session->last_used = again.last_used;
+    }
+    return result;
+}
+
 /* ---- links, all under the lock; what makes no sense marks the shard as damaged ---- */
 
 static entry_t *session_at(civic_shard_t *shard, link_t link)

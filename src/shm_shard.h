@@ -65,6 +65,9 @@ civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session
 civic_store_result civic_shard_get_locked(civic_shard_t *shard, civic_stored_t *session,
                                           const unsigned char *key, apr_time_t now,
                                           apr_pool_t *pool);
+/** Is a session that was got before still there? Its `last_used` is read anew. */
+civic_store_result civic_shard_look(civic_shard_t *shard, civic_stored_t *session,
+                                    apr_time_t now, apr_pool_t *pool);
 civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *key,
                                      apr_time_t now);
 civic_store_result civic_shard_remove(civic_shard_t *shard, const unsigned char *key);

@@ -101,6 +101,11 @@ typedef struct {
 
     /** OK, DOWN. */
     civic_store_result (*stats)(civic_store_t *store, civic_store_stats_t *stats);
+
+    /** Is a session that was got before still there? OK with its `last_used` read anew, MISSING,
+     * DOWN. NULL: get it again. */
+    civic_store_result (*look)(civic_store_t *store, civic_stored_t *session,
+                               apr_pool_t *pool);
 } civic_store_ops_t;
 
 struct civic_store {
