@@ -169,6 +169,16 @@ static int model_remove_user(model_t *model, int user)
     return count;
 }
 
+/* Who knows a session learns its last use, and nothing else. */
+static void look(civic_store_t *store, const civic_stored_t *got, apr_pool_t *pool)
+{
+    civic_stored_t known = *got;
+
+    known.last_used = 0;
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_OK);
+    assert_memory_equal(&known, got, sizeof(known));
+}
+
 static void step(civic_store_t *store, model_t *model, apr_uint64_t *seed, apr_pool_t *pool)
 {
     apr_uint64_t dice = unit_random(seed);
@@ -209,6 +219,10 @@ static void step(civic_store_t *store, model_t *model, apr_uint64_t *seed, apr_p
             assert_int_equal(store->ops->get(store, &session, session.key, pool),
                              CIVIC_STORE_OK);
             assert_int_equal(session.record.len, model[n].len - 1);
+            look(store, &session, pool);
+        }
+        else {
+            assert_int_equal(store->ops->look(store, &session, pool), CIVIC_STORE_MISSING);
         }
     }
 }
@@ -413,6 +427,32 @@ static void lets_the_longest_idle_go_when_it_is_full(void **state)
     assert_int_equal(stats.sessions, room);
     assert_int_equal(stats.evicted, room);
     assert_null(civic_store_shm_validate(store));
+}
+
+static void who_was_known_is_missing_once_he_has_gone(void **state)
+{
+    apr_pool_t *pool = *state;
+    civic_store_t *store = store_open(place_make(pool), MIB, pool);
+    civic_stored_t known, expired;
+
+    session_make(&known, 1, 300, store, pool);
+    session_make(&expired, 2, 300, store, pool);
+    expired.expires = store->ops->now(store) + APR_USEC_PER_SEC / 20;
+    assert_int_equal(store->ops->put(store, &known), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->put(store, &expired), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->look(store, &expired, pool), CIVIC_STORE_OK);
+    while (store->ops->now(store) <= expired.expires) {
+        apr_sleep(1000);
+    }
+    assert_int_equal(store->ops->look(store, &expired, pool), CIVIC_STORE_MISSING);
+    look(store, &known, pool);
+    /* Damaged under its feet: what cannot be told from another session is none. */
+    memset(only_shard(store)->blocks, 0x5a, 64);
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_MISSING);
+    assert_int_equal(store->ops->put(store, &known), CIVIC_STORE_OK);
+    look(store, &known, pool);
+    assert_int_equal(store->ops->remove(store, known.key, known.user, pool), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_MISSING);
 }
 
 static void lets_expired_ones_go_first(void **state)
@@ -859,6 +899,7 @@ int main(void)
         UNIT(survives_the_death_of_writers_at_any_instant),
         UNIT(mends_a_shard_whose_writer_died),
         UNIT(lets_the_longest_idle_go_when_it_is_full),
+        UNIT(who_was_known_is_missing_once_he_has_gone),
         UNIT(lets_expired_ones_go_first),
         UNIT(takes_records_of_any_size_up_to_a_limit),
         UNIT(memory_of_a_session),
