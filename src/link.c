@@ -79,25 +79,6 @@ static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result re
     }
 }
 
-/* @return what the codes of this account are kept as; NULL without random numbers */
-static apr_array_header_t *hashes_of(const civic_enrollment_t *wanted,
-                                     const apr_array_header_t *codes, apr_pool_t *pool)
-{
-    apr_array_header_t *hashes =
-        apr_array_make(pool, codes ? codes->nelts + 1 : 1, sizeof(const char *));
-
-    for (int i = 0; codes && i < codes->nelts; i++) {
-        const char *hash = civic_recovery_hash(wanted->application, wanted->account,
-                                               APR_ARRAY_IDX(codes, i, const char *), pool);
-
-        if (!hash) {
-            return NULL;
-        }
-        APR_ARRAY_PUSH(hashes, const char *) = hash;
-    }
-    return hashes;
-}
-
 /* Another tab's yes may have been faster; then its codes count. */
 static int has_codes(const civic_enrollment_t *linked, const civic_enrollment_t *wanted)
 {
@@ -123,37 +104,43 @@ static void tell(const link_t *link, const civic_enrollment_t *wanted)
                   wanted->recovery->nelts, civic_request_reference(link->r));
 }
 
+/* With as many codes as the location grants. @return 1, 0 without random numbers */
+static int make_codes(civic_enrollment_t *wanted, apr_array_header_t **codes, int count,
+                      apr_pool_t *pool)
+{
+    *codes = NULL;
+    if (count == 0) {
+        wanted->recovery = apr_array_make(pool, 1, sizeof(const char *));
+        return 1;
+    }
+    return civic_recovery_make(codes, &wanted->recovery, count, wanted->application,
+                               wanted->account, pool);
+}
+
 static civic_refusal_t enroll(link_t *link)
 {
     request_rec *r = link->r;
     const civic_state_factor_t *factor = &link->form.state.factor;
     civic_enrollments_t *store = civic_server_conf(r->server)->enrollments;
-    const apr_array_header_t *codes =
-        factor->codes > 0 ? civic_recovery_make(factor->codes, r->pool) : NULL;
     civic_enrollment_t linked, wanted = {.application = link->form.application->sip.app_id,
                                          .account = factor->account,
                                          .user_id = link->lookup->session.record.user_id,
                                          .linked = apr_time_now()};
+    int shared = factor->shared ? CIVIC_ENROLLMENT_SHARED : CIVIC_ENROLLMENT_SOLE;
+    apr_array_header_t *codes;
     const char *error = NULL;
     civic_refusal_t refusal =
         civic_factor_enrollment(&linked, r, wanted.application, wanted.account);
 
-    if (refusal.reason == CIVIC_OK && !strcmp(linked.user_id, wanted.user_id)) {
-        return refusal; /* the same yes once more */
+    if (refusal.reason != CIVIC_NOT_ENROLLED
+        && (refusal.reason != CIVIC_OK || !strcmp(linked.user_id, wanted.user_id))) {
+        return refusal; /* or the same yes once more */
     }
-    if (refusal.reason != CIVIC_OK && refusal.reason != CIVIC_NOT_ENROLLED) {
-        return refusal;
+    if (!make_codes(&wanted, &codes, factor->codes, r->pool)) {
+        return civic_refusal(CIVIC_INTERNAL, "the random source failed");
     }
-    wanted.recovery = hashes_of(&wanted, codes, r->pool);
-    if (!wanted.recovery || (factor->codes > 0 && !codes)) {
-        return civic_refusal(CIVIC_INTERNAL, "the random source or OpenSSL failed");
-    }
-    refusal = refusal_of(
-        link,
-        civic_enrollment_add(store, &wanted,
-                             factor->shared ? CIVIC_ENROLLMENT_SHARED : CIVIC_ENROLLMENT_SOLE,
-                             &error, r->pool),
-        error);
+    refusal =
+        refusal_of(link, civic_enrollment_add(store, &wanted, shared, &error, r->pool), error);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }

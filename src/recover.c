@@ -69,7 +69,7 @@ static civic_refusal_t use_code(request_rec *r, const civic_factor_form_t *form,
 {
     const char *application = form->application->sip.app_id, *error = NULL;
     const char *account = form->state.factor.account;
-    const char *hash = civic_recovery_hash(application, account, code, r->pool);
+    const char *hash = civic_recovery_hash(code, application, account, r->pool);
 
     if (!hash) {
         return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
