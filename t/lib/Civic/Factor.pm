@@ -42,7 +42,8 @@ sub server {
         env     => $how{env} || {},
         defines => $how{defines} || [],
     );
-    my $users = $server->write_file('users', join('', map {"$_:{SHA}" . sha("$_-secret") . "\n"} qw(alice bob carol dave erin)));
+    # As a directory that is blind to case would have it, alice twice.
+    my $users = $server->write_file('users', join '', map { "$_:{SHA}" . sha(lc($_) . '-secret') . "\n" } qw(alice ALICE bob carol dave erin));
     $server->{env}{CIVIC_FIRST_USERS} = $users;
     my $store = ref $how{store} ? $how{store}->store : $how{store};
     $server->write_conf(join '', "Include \${CIVIC_T}/conf/sandbox.conf\nInclude \${CIVIC_T}/conf/backend.conf\n",
@@ -61,7 +62,7 @@ sub sha { require Digest::SHA; return Digest::SHA::sha1_base64($_[0]) . '=' }
 # A browser in which somebody has typed a name and a password, once.
 sub person {
     my ($server, $name, %how) = @_;
-    my $client = $server->client;
+    my $client = $server->client(SITE => %how);
     $client->{agent}->default_header(Authorization => basic($name, $how{password} // lc($name) . '-secret')) if defined $name;
     return $client;
 }
@@ -76,6 +77,13 @@ sub approve {
     my ($client, $path, $person, %how) = @_;
     my ($answer) = $client->login($path, person => $person, %how);
     return $answer;
+}
+
+# The same with the data of a page that was opened before.
+sub again {
+    my ($client, $page, $person) = @_;
+    my $token = $client->{sandbox}->token(appId => $page->{'app-id'}, scope => $page->{scope}, person => $person);
+    return $client->callback($token, $page->{state});
 }
 
 # The form of a page: hidden fields and where it goes, or undef.
