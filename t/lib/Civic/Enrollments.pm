@@ -5,6 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use File::Temp ();
+use POSIX ();
 
 use Civic::Env ();
 
@@ -13,33 +14,34 @@ sub new {
     my $dir = File::Temp->newdir('civic-enrollments-XXXXXX', TMPDIR => 1);
     chmod 0700, "$dir";
     my $self = bless { dir => $dir, store => "dbm:$dir/enrollments" }, $class;
+    chown $self->owner, "$dir" if $> == 0;
     $self->htcivic('create');
-    $self->give_to_children;
     return $self;
 }
+
+# (user, group) of httpd's children, who own it.
+sub owner { return (getpwnam 'www-data')[ 2, 3 ] }
 
 # What stands behind CivicEnrollmentStore.
 sub store { return $_[0]{store} }
 sub dir   { return "$_[0]{dir}" }
 
-# As on a real server: the children's user has it.
-sub give_to_children {
-    my $self = shift;
-    return if $> != 0;
-    my ($uid, $gid) = (getpwnam 'www-data')[ 2, 3 ];
-    chown $uid, $gid, "$self->{dir}", glob "$self->{dir}/*";
-    return;
-}
-
-# Runs `htcivic <what> STORE <arguments>`; gives what it printed, dies when it fails.
+# Runs `htcivic <what> STORE <arguments>` as they; gives what it printed, dies when it fails.
 sub htcivic {
     my ($self, $what, @arguments) = @_;
     my $command = $ENV{CIVIC_HTCIVIC} || "$ENV{CIVIC_BUILD}/htcivic/htcivic";
-    my $pid = open my $out, '-|', $command, $what, $self->{store}, @arguments;
-    die "htcivic: $!" unless $pid;
+    my $pid = open(my $out, '-|') // die "fork: $!";
+    if (!$pid) {
+        my ($user, $group) = $self->owner;
+        if ($> == 0) {
+            $) = "$group $group";
+            POSIX::setgid($group);
+            POSIX::setuid($user);
+        }
+        exec $command, $what, $self->{store}, @arguments or POSIX::_exit(127);
+    }
     my $text = do { local $/; <$out> };
     close $out or die "htcivic $what: $?";
-    $self->give_to_children;
     return $text // '';
 }
 
