@@ -9,6 +9,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <ap_expr.h>
+#include "assertion.h"
 #include "attempts.h"
 #include "record.h"
 #include "redis_address.h"
@@ -92,6 +93,7 @@ typedef struct {
     const civic_redis_secret_t *store_secret; /* NULL: none */
     const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
+    const civic_assertion_keys_t *assertion_keys; /* NULL: a file of our own */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
@@ -113,7 +115,9 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int status_actions; /* may operators end sessions by civic-status here? */
+    int assertion;        /* CivicAssertion */
+    const char *audience; /* of it; NULL: the site */
+    int status_actions;   /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -160,7 +164,11 @@ apr_interval_time_t civic_conf_longest_life(void);
  */
 apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
 
-/** Forget both: a configuration is about to be read anew. */
+/** Does CivicAssertion say On anywhere? (conf_assertion.c) */
+int civic_conf_assertion_is_used(void);
+void civic_conf_assertion_reset(void);
+
+/** Forget all three: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */
@@ -176,7 +184,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c, conf_identity.c) ---- */
+ * conf_directory.c, conf_identity.c, conf_assertion.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -210,6 +218,10 @@ const char *civic_set_identity(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_header_prefix(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_user_header(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion(cmd_parms *cmd, void *dir, int on);
+const char *civic_set_assertion_audience(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion_key_file(cmd_parms *cmd, void *dir, const char *current,
+                                         const char *other);
 const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);

@@ -44,6 +44,8 @@ typedef struct {
 typedef struct {
     int env, headers; /* civic_identity_channels */
     const civic_claim_choice_t *claims;
+    int assertion; /* CivicAssertion, to this audience */
+    const char *audience;
 } civic_told_t;
 
 typedef struct {
@@ -82,6 +84,10 @@ const char *civic_request_reference(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);
+
+/** This site as the configuration has it, whatever a client says: https://www.example.org, with the port
+ * that ServerName or the <VirtualHost> names, where it is not the usual one. In the pool. */
+const char *civic_request_site(request_rec *r);
 
 /** Plain http, but to this machine: good enough to try things out. */
 int civic_request_is_loopback(request_rec *r);
