@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use File::Path qw(make_path);
+use File::Temp ();
 use IPC::Open2 qw(open2);
 use MIME::Base64 qw(decode_base64url encode_base64url);
 
@@ -25,8 +26,11 @@ my @PLACES = (    # place, directives
     [ few => 'CivicClaims contact.personal.phoneNumber=TEL no.such.thing' ], [ fewer => 'CivicClaims none' ],
     [ off => 'CivicAssertion Off' ], [ pass => "CivicUnauthenticated pass\nRequire all granted" ], [ both => 'CivicIdentity both' ],
     [ proof => 'CivicScope PROOF_OF_IDENTITY' ], [ missing => 'ErrorDocument 404 /off/cgi' ], [ away => 'ErrorDocument 404 /orders/cgi' ],
+    [ fallback => 'FallbackResource /orders/cgi' ],
+    [ basic => "AuthType Basic\nAuthUserFile \${CIVIC_T}/conf/users\nRequire all granted\nErrorDocument 404 /basic/cgi" ],
+    [ tobasic => 'ErrorDocument 404 /basic/cgi' ],
 );
-plan tests => 75;
+plan tests => 77;
 
 # ---- a server, a browser ----
 my $clock = Civic::Clock->new;
@@ -55,7 +59,10 @@ sub server {
         Civic::Server::host(OTHER => $APPLICATION . $ECHO . "CivicHeaderPrefix X-Cv-\nServerName LocalHost:443\n" . $text)
     );
 }
-my $server = server("${places}ProxyPassMatch ^/(\\w+/proxy)\$ http://127.0.0.1:\${CIVIC_PORT_BACKEND}/\$1\n")->start;
+my $root = File::Temp->newdir('civic-assertion-XXXXXX', TMPDIR => 1);
+make_path("$root/fallback");
+chmod 0755, "$root";
+my $server = server("DocumentRoot $root\n${places}ProxyPassMatch ^/(\\w+/proxy)\$ http://127.0.0.1:\${CIVIC_PORT_BACKEND}/\$1\n")->start;
 
 sub headers_of { my ($client, $path, %headers) = @_; return $client->json($client->get($path, %headers))->{env} }
 sub token { return headers_of(@_)->{HTTP_CIVIC_ASSERTION} }
@@ -161,6 +168,9 @@ is(payload(headers_of($server->client('OTHER')->logged_in('/none/cgi'), '/none/c
     'https://localhost', 'the issuer in lower case, without the usual port');
 is(token($member, '/missing/x'), undef, 'an internal redirect to where it is Off takes none along');
 is(payload(token($member, '/away/x'))->{aud}, 'orders', 'elsewhere it is for the audience there');
+
+is(payload(token($member, '/fallback/'))->{aud}, 'orders', 'so it is where mod_dir leads');
+is(token($member, '/tobasic/x'), undef, 'and none where people log in otherwise');
 
 # ---- signed once in half a minute ----
 my @tokens = map { token($member, '/orders/cgi') } 1 .. 20;
