@@ -1,4 +1,4 @@
-/* scan.c - <CivicApplication> sections of a configuration file. See htcivic.h. */
+/* scan.c - what a configuration file says of applications and keys. See htcivic.h. */
 #include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -72,10 +72,9 @@ static const char *word(const char **line, apr_pool_t *pool)
 }
 
 typedef struct {
-    apr_array_header_t *list;
+    htcivic_conf_t *conf;
     htcivic_application_t *app; /* whose section is being read, NULL outside */
     apr_table_t *defined;
-    const char *root;
     apr_pool_t *pool;
 } scan_t;
 
@@ -87,11 +86,17 @@ static void take(scan_t *scan, const char *line)
     if (!strcasecmp(directive, "Define") && *value) {
         apr_table_set(scan->defined, value, word(&line, scan->pool));
     }
-    else if (!strcasecmp(directive, "ServerRoot") && !scan->root) {
-        scan->root = value;
+    else if (!strcasecmp(directive, "ServerRoot") && !scan->conf->root) {
+        scan->conf->root = value;
+    }
+    else if (!strcasecmp(directive, "CivicAssertionKeyFile")) {
+        const char *other = word(&line, scan->pool);
+
+        scan->conf->assertion_key = value;
+        scan->conf->other_key = *other ? other : NULL;
     }
     else if (!strcasecmp(directive, "<CivicApplication")) {
-        scan->app = apr_array_push(scan->list);
+        scan->app = apr_array_push(scan->conf->applications);
         memset(scan->app, 0, sizeof(*scan->app));
         scan->app->id = value;
     }
@@ -121,10 +126,10 @@ static char *line_read(apr_file_t *file, char *line)
     return len ? line : NULL;
 }
 
-const char *htcivic_scan(apr_array_header_t **list, const char *path, const char *root,
+const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,
                          apr_pool_t *pool)
 {
-    scan_t scan = {.root = root, .pool = pool};
+    scan_t scan = {.conf = conf, .pool = pool};
     char *line = apr_palloc(pool, LINE_MAX_LEN), reason[120];
     apr_file_t *file;
     apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BUFFERED,
@@ -134,7 +139,8 @@ const char *htcivic_scan(apr_array_header_t **list, const char *path, const char
         return apr_psprintf(pool, "%s cannot be read: %s", path,
                             apr_strerror(rv, reason, sizeof(reason)));
     }
-    scan.list = apr_array_make(pool, 4, sizeof(htcivic_application_t));
+    *conf = (htcivic_conf_t){.root = root};
+    conf->applications = apr_array_make(pool, 4, sizeof(htcivic_application_t));
     scan.defined = apr_table_make(pool, 8);
     while (line_read(file, line)) {
         const char *text = line + strspn(line, " \t");
@@ -144,11 +150,10 @@ const char *htcivic_scan(apr_array_header_t **list, const char *path, const char
         }
     }
     apr_file_close(file);
-    for (int i = 0; i < scan.list->nelts; i++) {
-        APR_ARRAY_IDX(scan.list, i, htcivic_application_t).root = scan.root;
+    for (int i = 0; i < conf->applications->nelts; i++) {
+        APR_ARRAY_IDX(conf->applications, i, htcivic_application_t).root = conf->root;
     }
-    *list = scan.list;
-    return scan.list->nelts
+    return conf->applications->nelts
                ? NULL
                : apr_pstrcat(pool, path,
                              " has no <CivicApplication>; Include is not followed: "

@@ -118,6 +118,7 @@ void civic_conf_reset(void)
 {
     longest_life = CIVIC_DEFAULT_LIFE;
     shortest_idle = CIVIC_DEFAULT_IDLE;
+    civic_conf_assertion_reset();
 }
 
 void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
@@ -186,6 +187,7 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(store_secret, NULL);
     MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
+    MERGE(assertion_keys, NULL);
     return conf;
 }
 
@@ -195,9 +197,10 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
+    conf->assertion = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
-    conf->factor = (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET,
-                                         CIVIC_UNSET};
+    conf->factor =
+        (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
     return conf;
 }
 
@@ -211,6 +214,8 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(remote_user, NULL);
     MERGE(identity, CIVIC_UNSET);
     MERGE(claims, NULL);
+    MERGE(assertion, CIVIC_UNSET);
+    MERGE(audience, NULL);
     MERGE(hide_intro, CIVIC_UNSET);
     MERGE(unauthenticated, CIVIC_UNSET);
     MERGE(activity, NULL);
@@ -333,6 +338,11 @@ const command_rec civic_directives[] = {
         "CivicClaims", civic_set_claims, NULL, OR_AUTHCFG,
         "all (the default), none, or the labels that are passed on, each as label "
         "or label=NAME"),
+    AP_INIT_FLAG("CivicAssertion", civic_set_assertion, NULL, ACCESS_CONF | RSRC_CONF,
+                 "On: requests bring a signed statement of whose they are (default Off)"),
+    AP_INIT_TAKE1("CivicAssertionAudience", civic_set_assertion_audience, NULL,
+                  ACCESS_CONF | RSRC_CONF,
+                  "which application the statement is for (default: the site's own address)"),
     AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
@@ -387,6 +397,9 @@ const command_rec civic_directives[] = {
         "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
         "file with 64 hex digits that seal what browsers carry, optionally the file "
         "of the key before"),
+    AP_INIT_TAKE12("CivicAssertionKeyFile", civic_set_assertion_key_file, NULL, RSRC_CONF,
+                   "file with the P-256 key that signs assertions, optionally one that is "
+                   "published as well"),
     AP_INIT_TAKE_ARGV("CivicCookie", civic_set_cookie, NULL, RSRC_CONF,
                       "name of the cookies, then Domain=, Path=, SameSite="),
     AP_INIT_TAKE1("CivicEndpoint", civic_set_endpoint, NULL, RSRC_CONF,

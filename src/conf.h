@@ -9,6 +9,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <ap_expr.h>
+#include "assertion.h"
 #include "attempts.h"
 #include "record.h"
 #include "redis_address.h"
@@ -36,7 +37,7 @@ typedef struct {
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
     const char *factor_suffix;     /* both again, of second factors (request.h) */
     unsigned char factor_digest[8];
-    const char *file;              /* where the section is */
+    const char *file; /* where the section is */
     int line;
     int upstream; /* of the runtime's upstreams; set in post_config */
 } civic_application_t;
@@ -109,12 +110,13 @@ typedef struct {
     int sessions_per_user;       /* 0: any number */
     civic_enrollment_choice_t enrollment;
     struct civic_enrollments *enrollments; /* opened in post_config; NULL: none */
-    int exchange_limit;          /* main server only, as all below */
+    int exchange_limit;                    /* main server only, as all below */
     apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */
     const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
+    const civic_assertion_keys_t *assertion_keys; /* NULL: a file of our own */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
@@ -136,7 +138,9 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int status_actions; /* may operators end sessions by civic-status here? */
+    int assertion;        /* CivicAssertion */
+    const char *audience; /* of it; NULL: the site */
+    int status_actions;   /* may operators end sessions by civic-status here? */
     civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
@@ -184,7 +188,11 @@ apr_interval_time_t civic_conf_longest_life(void);
  */
 apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
 
-/** Forget both: a configuration is about to be read anew. */
+/** Does CivicAssertion say On anywhere? (conf_assertion.c) */
+int civic_conf_assertion_is_used(void);
+void civic_conf_assertion_reset(void);
+
+/** Forget all three: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */
@@ -200,7 +208,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c, conf_factor.c, conf_identity.c) ---- */
+ * conf_directory.c, conf_factor.c, conf_identity.c, conf_assertion.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -234,6 +242,10 @@ const char *civic_set_identity(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_header_prefix(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_user_header(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion(cmd_parms *cmd, void *dir, int on);
+const char *civic_set_assertion_audience(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion_key_file(cmd_parms *cmd, void *dir, const char *current,
+                                         const char *other);
 const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_enroll(cmd_parms *cmd, void *dir, const char *arg);

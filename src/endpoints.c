@@ -15,6 +15,8 @@
 #include "request.h"
 #include "respond.h"
 
+enum { ASSET_KEPT_SEC = 24 * 60 * 60 };
+
 static int send_asset(request_rec *r, const char *type, const char *text)
 {
     civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
@@ -24,7 +26,7 @@ static int send_asset(request_rec *r, const char *type, const char *text)
     }
     reply->content_type = type;
     reply->body = text;
-    reply->cacheable = 1;
+    reply->cacheable = ASSET_KEPT_SEC;
     return civic_respond(r, HTTP_OK, reply);
 }
 
@@ -39,9 +41,9 @@ static int page_style(request_rec *r)
 }
 
 static const civic_endpoint_t endpoints[] = {
-    {"callback", civic_callback}, {"logout", civic_logout}, {"session", civic_session_info},
-    {"link", civic_link},         {"recover", civic_recover},
-    {"login.js", login_script},   {"page.css", page_style}, {NULL, NULL},
+    {"callback", civic_callback}, {"logout", civic_logout},   {"session", civic_session_info},
+    {"link", civic_link},         {"recover", civic_recover}, {"login.js", login_script},
+    {"page.css", page_style},     {"jwks.json", civic_jwks},  {NULL, NULL},
 };
 
 int civic_endpoint_method(request_rec *r, const char *allowed)

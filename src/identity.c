@@ -7,6 +7,7 @@
 #include <string.h>
 #include <util_filter.h>
 
+#include "assertion_header.h"
 #include "cookie.h"
 #include "identity_headers.h"
 #include "log.h"
@@ -286,10 +287,13 @@ static civic_told_t may_tell(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     int channels = civic_conf_identity(dir);
+    int is_ours = guards(r);
 
     return (civic_told_t){.env = channels & CIVIC_IDENTITY_ENV,
-                          .headers = guards(r) ? channels : CIVIC_IDENTITY_NONE,
-                          .claims = dir->claims};
+                          .headers = is_ours ? channels : CIVIC_IDENTITY_NONE,
+                          .claims = dir->claims,
+                          .assertion = is_ours && dir->assertion == 1,
+                          .audience = dir->audience};
 }
 
 static void tell_headers(request_rec *r)
@@ -297,10 +301,15 @@ static void tell_headers(request_rec *r)
     const civic_request_t *known = civic_request(r);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_HEADERS_MAX};
 
-    if (!known->identity || known->told.headers == CIVIC_IDENTITY_NONE) {
+    if (!known->identity) {
         return;
     }
-    civic_headers_set_user(&parcel, r->user);
+    if (known->told.assertion) { /* first: it must have room */
+        civic_assertion_tell(&parcel, &known->identity->session);
+    }
+    if (known->told.headers != CIVIC_IDENTITY_NONE) {
+        civic_headers_set_user(&parcel, r->user);
+    }
     if (known->told.headers & CIVIC_IDENTITY_HEADERS) {
         tell_claims(&parcel, &known->identity->session);
     }
@@ -391,7 +400,8 @@ int civic_identity_settle(request_rec *r)
     }
     may = may_tell(r);
     if (may.env != known->told.env || may.headers != known->told.headers
-        || may.claims != known->told.claims) {
+        || may.claims != known->told.claims || may.assertion != known->told.assertion
+        || may.audience != known->told.audience) {
         forget(r);
         tell(r);
     }

@@ -164,6 +164,18 @@ int civic_request_is_https(request_rec *r)
     return !strcmp(ap_http_scheme(r), "https");
 }
 
+const char *civic_request_site(request_rec *r)
+{
+    const char *scheme = ap_http_scheme(r), *name = r->server->server_hostname;
+    apr_port_t port = r->server->port;
+    char *host = apr_pstrdup(r->pool, name ? name : "");
+
+    ap_str_tolower(host);
+    return port && port != apr_uri_port_of_scheme(scheme)
+               ? apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port)
+               : apr_pstrcat(r->pool, scheme, "://", host, NULL);
+}
+
 int civic_request_is_loopback(request_rec *r)
 {
     return r->hostname && civic_host_is_loopback(r->hostname);

@@ -48,6 +48,8 @@ typedef struct {
 typedef struct {
     int env, headers; /* civic_identity_channels */
     const civic_claim_choice_t *claims;
+    int assertion; /* CivicAssertion, to this audience */
+    const char *audience;
 } civic_told_t;
 
 /** A location of CivicSecondFactor, behind its first login. */
@@ -71,14 +73,14 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
-    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
-    int authorizing;           /* the Require rules are being judged, see authn.c */
-    int strict;                /* negated rules keep out who is not known yet */
-    int doubtful;              /* a negated rule was asked while nobody was known */
-    int asked;                 /* so was an expression */
+    apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;                    /* the Require rules are being judged, see authn.c */
+    int strict;                         /* negated rules keep out who is not known yet */
+    int doubtful;                       /* a negated rule was asked while nobody was known */
+    int asked;                          /* so was an expression */
     const civic_first_factor_t *factor; /* NULL: none is known */
     int factor_shown;                   /* the second one was, too */
-    int filtered;              /* its filters are there, see privacy.c */
+    int filtered;                       /* its filters are there, see privacy.c */
 } civic_request_t;
 
 /** Of this request; made when there is none yet. */
@@ -102,6 +104,10 @@ const char *civic_request_reference(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);
+
+/** This site as the configuration has it, whatever a client says: https://www.example.org, with the port
+ * that ServerName or the <VirtualHost> names, where it is not the usual one. In the pool. */
+const char *civic_request_site(request_rec *r);
 
 /** Plain http, but to this machine: good enough to try things out. */
 int civic_request_is_loopback(request_rec *r);

@@ -29,7 +29,9 @@ static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
                    reply->policy ? reply->policy
                                  : "default-src 'none'; frame-ancestors 'none'");
         header_set(r, "Cache-Control",
-                   reply->cacheable ? "public, max-age=86400" : "no-store");
+                   reply->cacheable
+                       ? apr_psprintf(r->pool, "public, max-age=%d", reply->cacheable)
+                       : "no-store");
         header_set(r, "X-Content-Type-Options", "nosniff");
         /* Civic judges the site by the origin that the browser names: never no-referrer. */
         header_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");

@@ -13,11 +13,12 @@ typedef struct civic_reply {
     const char *content_type;
     const char *body;
     const char *policy; /* Content-Security-Policy; NULL: nothing may load */
-    int cacheable;      /* an asset, the same for everybody */
+    int cacheable;      /* seconds that anybody may keep it; 0: nobody */
 } civic_reply_t;
 
 #define CIVIC_TYPE_HTML    "text/html; charset=utf-8"
 #define CIVIC_TYPE_JSON    "application/json"
+#define CIVIC_TYPE_JWKS    "application/jwk-set+json"
 #define CIVIC_TYPE_PROBLEM "application/problem+json"
 
 /**

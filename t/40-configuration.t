@@ -309,6 +309,26 @@ my @cases = (
         map({ ($_ => qr/a header's name has letters, digits and -, a letter first/) } qw("" 9x -x X_User), '"X User"', 'x' x 65),
         map { ($_ => qr/it would take away a header that HTTP needs/) } qw(Host content-length Cookie Authorization Transfer-Encoding)
     ],
+    [ location => 'CivicAssertion', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicAssertionAudience',
+        [ 'orders', 'https://orders.example.org/', 'x' x 256 ],
+        map { ($_ => qr/must be a name or URL that the application expects, of 1 to 256 visible ASCII characters/) } '""', '"a b"',
+        'x' x 257, "\xc3\xbc", 'a\\b', "'a\"b'"
+    ],
+    [   server => 'CivicAssertionKeyFile',
+        [ qw(prime256v1.pem good.jwk), 'prime256v1.pem good.jwk' ],
+        'secp384r1.pem'           => qr/the key is not of curve P-256/,
+        'rsa.pem'                 => qr/the key is not of curve P-256/,
+        'encrypted.pem'           => qr/no private key that can be read without a passphrase/,
+        'public.pem'              => qr/no private key that can be read/,
+        'missing'                 => $file,
+        'folder'                  => qr/not a file of at most 64 KiB/,
+        'prime256v1.pem missing'  => $file,
+        'prime256v1.pem rsa.pem'  => qr/CivicAssertionKeyFile rsa\.pem: the key is not of curve P-256/,
+        'good.jwk good.jwk'       => qr/CivicAssertionKeyFile good\.jwk: both files hold the same key/,
+        map { ($_ => qr/CivicAssertionKeyFile: this is the private key of <CivicApplication CO-A>: assertions need one of their own/) }
+            'good.key', 'good.jwk zeros.key'
+    ],
     [   server => 'CivicWebSocketCheck',
         [qw(1 5s 1min)], map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
@@ -417,6 +437,10 @@ my @wholes = (
         qr/no such application here/ ],
     [ 'CivicUse for all hosts, of one of them', "$vhost$application</VirtualHost>\n<Location /x>\nCivicUse CO-A\n</Location>\n", '' ],
     [ 'AuthType of somebody else', "<Location /x>\nAuthType Basic\n</Location>\n", '' ],
+    [ 'assertions of several nodes', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\n<Location /x>\n>>CivicAssertion On\n</Location>\n",
+        qr/CivicAssertion: with this session store, several nodes may answer: it needs CivicAssertionKeyFile, the same file on every node/ ],
+    [ 'assertions of several nodes, with a key', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\nCivicAssertionKeyFile good.jwk\n<Location /x>\nCivicAssertion On\n</Location>\n", '' ],
+    [ 'assertions of a whole host', "$application${vhost}CivicAssertion On\nCivicAssertionAudience x\n</VirtualHost>\n", '' ],
     [ 'the smallest', $application . $guarded, '' ],
 );
 
@@ -431,6 +455,7 @@ my %value = (
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
     CivicCallbackLimit => '300/min',
+    CivicAssertion => 'On', CivicAssertionAudience => 'orders', CivicAssertionKeyFile => 'good.jwk',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -444,14 +469,14 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|ExchangeLimit|WebSocket/;
+        my $global = $name =~ /Store|Seal|AssertionKey|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
+        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
 }
 
 my @all;

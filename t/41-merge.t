@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 use File::Path qw(make_path);
 use File::Temp ();
+use MIME::Base64 qw(decode_base64url);
 
 use lib 't/lib';
 use Civic::Client ();
@@ -32,13 +33,16 @@ my @htaccess = (
     [ 'CivicWebSocketCheck 5s',           500, qr/CivicWebSocketCheck not allowed here/ ],
     [ 'CivicIdentity all',                500, qr/CivicIdentity all: it must be env, headers, both or none/ ],
     [ 'CivicClaims a.b A_B',              500, qr/CivicClaims A_B: a\.b has the name CIVIC_A_B already/ ],
+    [ 'CivicAssertion On',                500, qr/CivicAssertion not allowed here/ ],
+    [ 'CivicAssertionAudience x',         500, qr/CivicAssertionAudience not allowed here/ ],
+    [ 'CivicAssertionKeyFile x',          500, qr/CivicAssertionKeyFile not allowed here/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 13;
+plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 19;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -158,19 +162,20 @@ is($session->{ends} - $session->{created}, 500, 'CivicSessionLife of the last se
 my $dir = File::Temp->newdir('civic-merge-XXXXXX', TMPDIR => 1);
 chmod 0755, "$dir";
 my $open = "AuthType Civic\nAuthName X\nRequire valid-user\n";
-make_path(map {"$dir/$_"} qw(silent says/deeper says/none says/htaccess));
+make_path(map {"$dir/$_"} qw(silent says/deeper says/none says/htaccess says/off));
 my $told = Civic::Server->new(
     ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)],
     conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
     "CivicHeaderPrefix X-Main-\nCivicUserHeader X-Main-Name\n<Directory $dir>\nAllowOverride AuthConfig\nOptions +ExecCGI\nSetHandler cgi-script\n",
     "CivicIdentity headers\nCivicClaims contact.personal.email=MAIN\n$open</Directory>\n",
-    "<Directory $dir/says>\nCivicIdentity both\n</Directory>\n",
+    "<Directory $dir/says>\nCivicIdentity both\nCivicAssertion On\nCivicAssertionAudience says\n</Directory>\n",
+    "<Directory $dir/says/off>\nCivicAssertion Off\n</Directory>\n<Location /says/none>\nCivicAssertionAudience none\n</Location>\n",
     "<Directory $dir/says/deeper>\nCivicClaims contact.personal.email=DEEPER contact.personal.phoneNumber=PHONE\n</Directory>\n",
     "<Directory $dir/says/none>\nCivicIdentity none\nCivicClaims all\n</Directory>\n",
     Civic::Server::host(SITE => "DocumentRoot $dir\n"),
     Civic::Server::host(OTHER => "DocumentRoot $dir\nCivicHeaderPrefix X-Host-\nCivicUserHeader X-Host-Name\n")
 );
-for my $folder (qw(silent says says/deeper says/none says/htaccess)) {
+for my $folder (qw(silent says says/deeper says/none says/htaccess says/off)) {
     symlink "$ENV{CIVIC_T}/cgi-bin/echo.pl", "$dir/$folder/cgi" or die $!;
 }
 open my $htaccess, '>', "$dir/says/htaccess/.htaccess" or die $!;
@@ -189,6 +194,13 @@ for my $host (qw(Main Host)) {
     is($seen->('says/deeper'), 'CLAIM_DEEPER CLAIM_PHONE DEEPER NAME PHONE', "$host: CivicClaims replaces the list above");
     is($seen->('says/none'), '', "$host: nothing where it says none");
     is($seen->('says/htaccess'), 'NAME', "$host: .htaccess says less");
+    my $audience = sub {
+        my $token = $member->json($member->get("/$_[0]/cgi"))->{env}{"HTTP_${prefix}ASSERTION"} // return;
+        return $Civic::Client::JSON->decode(decode_base64url((split /\./, $token)[1]))->{aud};
+    };
+    is(join(' ', map { $audience->($_) // '-' } qw(silent says says/off)), '- says -', "$host: CivicAssertion of the folder, of the folder below");
+    is($audience->('says/deeper'), 'says', "$host: and as above");
+    is($audience->('says/none'), 'none', "$host: CivicAssertionAudience of the location");
 }
 
 # Without AllowOverride, what is in .htaccess does not count.

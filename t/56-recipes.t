@@ -9,8 +9,11 @@ use File::Path qw(make_path);
 
 use lib 't/lib';
 use Civic::Client ();
+use Civic::Clock ();
 use Civic::Env ();
+use Civic::Jose ();
 use Civic::Php ();
+use Civic::Process ();
 use Civic::Radicale ();
 use Civic::Server ();
 use Civic::WebSocket ();
@@ -28,16 +31,19 @@ my (%recipe, @headings);
         elsif (/^## (.*)/) { push @headings, $heading = $1 }
     }
 }
+my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
-    'A single-page application and its API', 'WebSockets', 'uwsgi and AJP');
-plan tests => 36;
-is_deeply(\@headings, \@tried, 'each recipe is tried');
+    'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
+plan tests => 54;
+is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
 my %port_of;
 @port_of{@tried} = map {"HOST$_"} 0 .. $#tried;
 my ($php, $radicale, $echo) = (Civic::Php->start, Civic::Radicale->start, Civic::WebSocket->start);
-my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND' ]);
+my $clock = Civic::Clock->new;
+my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND', 'TOKENS' ], env => { $clock->env });
+my %verifier = map { $_ => Civic::Process->new } qw(js python);
 my $root = $server->dir . '/htdocs';
 make_path(map {"$root/$_"} qw(public members app));
 my %files = (
@@ -69,6 +75,7 @@ my %inside = (
     'PHP' => { '/run/php/php-fpm.sock' => $php->socket },
     'A single-page application and its API' => { 'http://127.0.0.1:8080' => "http://$backend" },
     'WebSockets' => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $echo->port },
+    $verifies => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{js}->port },
 );
 
 sub replaced {
@@ -83,8 +90,16 @@ $conf .= "CivicWebSocketCheck 1s\nInclude \${CIVIC_T}/conf/backend.conf\n";
 for my $name (@tried) {
     my $address = "127.0.0.1:\${CIVIC_PORT_$port_of{$name}}";
     $conf .= "Listen $address\n" . replaced($recipe{''}{apache}, %frame, '*:443' => $address,
+        'www.example.org' => "localhost:\${CIVIC_PORT_$port_of{$name}}",
         '# the recipe' => replaced($recipe{$name}{apache}, %{ $inside{$name} || {} }));
 }
+# The same site once more: the other program, and tokens to be seen.
+my $site = "localhost:\${CIVIC_PORT_$port_of{$verifies}}";
+$conf .= replaced($recipe{''}{apache}, %frame, '*:443' => '127.0.0.1:${CIVIC_PORT_TOKENS}', 'www.example.org' => $site,
+    '# the recipe' => replaced($recipe{$verifies}{apache}, 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{python}->port)
+        . "ScriptAliasMatch ^/token/ \${CIVIC_T}/cgi-bin/echo.pl\nCivicAssertion On\n<Location /token/>\nAuthType Civic\nAuthName X\nRequire valid-user\n</Location>\n"
+        . "<Location /token/orders>\nCivicAssertionAudience orders\n</Location>\n");
+$conf .= "Listen 127.0.0.1:\${CIVIC_PORT_TOKENS}\n";
 $server->write_conf($conf);
 my ($status, $said) = $server->configtest;
 is($status, 0, 'httpd takes all of them') or diag $said;
@@ -183,4 +198,36 @@ my $socket = $open->("https://localhost:$port", $cookie);
 is($Civic::Client::JSON->decode($socket->receive // '{}')->{headers}{'civic-user-id'}, $JANE, "$name: the back end knows who it is");
 $client->post_form('/civic/logout', '');
 ok($socket->is_closed_within(5), "$name: closed after the logout");
+
+# ---- an application that verifies: both programs ----
+$name = $verifies;
+my %as_here = ('https://www.example.org' => 'https://localhost:' . $server->port($port_of{$name}));
+my %command = (
+    js => [ 'node', Civic::Jose::program("recipe-$$.mjs", replaced($recipe{$name}{js}, %as_here, 8080 => $verifier{js}->port)) ],
+    python => [ -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3',
+        $server->write_file('verify.py', replaced($recipe{$name}{python}, %as_here, 8080 => $verifier{python}->port)) ],
+);
+local @ENV{qw(NODE_EXTRA_CA_CERTS SSL_CERT_FILE)} = ("$ENV{CIVIC_KEYS}/ca.pem") x 2;
+for (sort keys %command) { $verifier{$_}->launch(@{ $command{$_} }); $verifier{$_}->wait_for_port }
+my $tokens = Civic::Client->new(site => 'https://localhost:' . $server->port('TOKENS'))->logged_in('/token/');
+my $token = sub { return env($tokens, "/token/$_[0]")->{HTTP_CIVIC_ASSERTION} };
+my ($good, $foreign) = map { $token->($_) } 'orders', 'other';
+$clock->step(-120);
+my $stale = $token->('orders');
+$clock->step(0);
+my ($header, $payload, $signature) = split /\./, $good;
+my %refused = (
+    'no token' => undef, 'nonsense' => 'x.y.z', 'one for another application' => $foreign, 'one that is too old' => $stale,
+    'one that was changed' => join('.', $header, (split /\./, $stale)[1], $signature), 'one without a signature' => "eyJhbGciOiJub25lIn0.$payload.",
+);
+for my $kind (sort keys %command) {
+    my $browser = $kind eq 'js' ? browser($name, '/orders/') : $tokens;
+    is($browser->get('/orders/', 'Civic-Assertion' => 'x')->content, "$JANE jane\@example.com\n", "$name, $kind: by the front door");
+    my $direct = Civic::Client->new(site => 'http://127.0.0.1:' . $verifier{$kind}->port);
+    my $code = sub { return $direct->get('/', 'Civic-User-Id' => $JANE, 'Civic-Assertion' => $_[0])->code };
+    is($code->($good), 200, "$name, $kind: what is signed for it counts wherever it comes from");
+    is($code->($refused{$_}), 403, "$name, $kind: but not $_") for sort keys %refused;
+    is(browser($name)->get('/orders/')->code, 401, "$name, $kind: nobody gets there without a session");
+}
+unlink $command{js}[1];
 is(() = $server->error_log =~ /exit signal/g, 0, 'no child has died');
