@@ -8,6 +8,8 @@
 
 #include "assets.h"
 #include "json.h"
+#include "page_factor.h"
+#include "refuse.h"
 #include "request.h"
 #include "template.h"
 
@@ -111,6 +113,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "title", "Log in");
     apr_table_setn(values, "words", info->words);
     apr_table_setn(values, "button", "Log in with Civic");
+    if (page->factor) {
+        civic_page_factor_values(r, values, page->factor);
+    }
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
@@ -181,6 +186,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     apr_table_setn(values, "words", info->words);
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
+    if (reason == CIVIC_NOT_ENROLLED) {
+        apr_table_setn(values, "contact", civic_page_contact(r));
+    }
     if (retry) {
         /* Without a new login this person would be refused again. */
         apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
@@ -215,10 +223,11 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
+    int status = civic_refusal_status(r, reason);
     const civic_reason_info_t *info = civic_reason_info(reason);
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
                                 apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL),
-                                "title", title_of(info->status), "status", info->status,
+                                "title", title_of(status), "status", status,
                                 "reason", info->name, "detail", info->words, "reference",
                                 civic_request_reference(r), "retry", retries[info->retry]);
     const char *text;
@@ -226,6 +235,11 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     add_rules(problem, civic_request(r)->unmet);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
+}
+
+apr_table_t *civic_page_values(request_rec *r)
+{
+    return values_make(r);
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)

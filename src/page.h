@@ -5,6 +5,7 @@
 #include <httpd.h>
 #include "conf.h"
 #include "reason.h"
+#include "request.h"
 #include "respond.h"
 
 /** What the login page is about. For CIVIC_RULE_NOT_MET it offers to show more. */
@@ -16,6 +17,7 @@ typedef struct {
     int hide_intro;
     civic_reason reason; /* why it is shown: its words stand on the page */
     const char *cause;   /* more about that, NULL for none */
+    const civic_first_factor_t *factor; /* NULL: Civic is the only one */
 } civic_login_page_t;
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
@@ -28,6 +30,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
  * Require rules keep somebody out, also rules and scope. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
+
+/** What every page needs, for page_factor.c. */
+apr_table_t *civic_page_values(request_rec *r);
 
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);

@@ -49,6 +49,19 @@ typedef enum {
       "This page asks for a login that is more recent than yours. Please log in once more.")  \
     X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
       "You are logged in, but this page is not open to you.")                                 \
+    /* behind another login */                                                                \
+    X(CIVIC_SECOND_FACTOR_REQUIRED, "second-factor-required", 403, CIVIC_LOUD_DEBUG,          \
+      CIVIC_RETRY_LOGIN, "Please confirm with Civic that it is you.")                         \
+    X(CIVIC_LINK_REQUIRED, "link-required", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,          \
+      "Your account is not linked to your Civic identity yet.")                               \
+    X(CIVIC_NOT_ENROLLED, "not-enrolled", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
+      "Your account is not linked to a Civic identity, and this page asks for one.")          \
+    X(CIVIC_SECOND_FACTOR_FOREIGN, "second-factor-foreign", 403, CIVIC_LOUD_WARN,             \
+      CIVIC_RETRY_LOGIN, "Your account is linked to another Civic identity.")                 \
+    X(CIVIC_IDENTITY_TAKEN, "identity-taken", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,        \
+      "This Civic identity is linked to another account.")                                    \
+    X(CIVIC_RECOVERY_REFUSED, "recovery-refused", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,    \
+      "This is no recovery code of your account, or it was used before.")                     \
     /* what the page posts back */                                                            \
     X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                        \
       "This address is used by the login page and cannot be opened by itself.")               \
@@ -134,6 +147,9 @@ typedef enum {
       "What Civic says about you does not fit into a session.")                               \
     X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER, \
       "Sessions cannot be read at this moment.")                                              \
+    X(CIVIC_ENROLLMENT_DOWN, "enrollment-unavailable", 503, CIVIC_LOUD_ERROR,                 \
+      CIVIC_RETRY_LATER,                                                                      \
+      "Which Civic identity your account has cannot be read at this moment.")                 \
     X(CIVIC_NOT_CONFIGURED, "not-configured", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,       \
       "The login of this page is not set up.")                                                \
     X(CIVIC_INTERNAL, "internal", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,                   \
