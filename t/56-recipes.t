@@ -8,6 +8,7 @@ use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 
 use lib 't/lib';
+use Civic::Ajp ();
 use Civic::Client ();
 use Civic::Clock ();
 use Civic::Env ();
@@ -16,6 +17,7 @@ use Civic::Php ();
 use Civic::Process ();
 use Civic::Radicale ();
 use Civic::Server ();
+use Civic::Uwsgi ();
 use Civic::WebSocket ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
@@ -34,13 +36,14 @@ my (%recipe, @headings);
 my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
     'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
-plan tests => 54;
+plan tests => 60;
 is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
 my %port_of;
 @port_of{@tried} = map {"HOST$_"} 0 .. $#tried;
 my ($php, $radicale, $echo) = (Civic::Php->start, Civic::Radicale->start, Civic::WebSocket->start);
+my ($uwsgi, $ajp) = (Civic::Uwsgi->start, Civic::Ajp->start(secret => 'between-us'));
 my $clock = Civic::Clock->new;
 my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND', 'TOKENS' ], env => { $clock->env });
 my %verifier = map { $_ => Civic::Process->new } qw(js python);
@@ -75,6 +78,8 @@ my %inside = (
     'PHP' => { '/run/php/php-fpm.sock' => $php->socket },
     'A single-page application and its API' => { 'http://127.0.0.1:8080' => "http://$backend" },
     'WebSockets' => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $echo->port },
+    'uwsgi and AJP' => { 'uwsgi://127.0.0.1:3031' => 'uwsgi://127.0.0.1:' . $uwsgi->port, 'ajp://127.0.0.1:8009' => 'ajp://127.0.0.1:' . $ajp->port,
+        'secret=...' => 'secret=between-us' },
     $verifies => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{js}->port },
 );
 
@@ -198,6 +203,17 @@ my $socket = $open->("https://localhost:$port", $cookie);
 is($Civic::Client::JSON->decode($socket->receive // '{}')->{headers}{'civic-user-id'}, $JANE, "$name: the back end knows who it is");
 $client->post_form('/civic/logout', '');
 ok($socket->is_closed_within(5), "$name: closed after the logout");
+
+# ---- uwsgi and AJP ----
+$name = $tried[6];
+is(browser($name)->get($_)->code, 401, "$name, $_: the login comes first") for '/python/', '/java/';
+$client = browser($name, '/python/');
+$env = env($client, '/python/', CIVIC_USER_ID => 'FORGED', 'Civic-User-Id' => 'FORGED');
+is($env->{REMOTE_USER}, $JANE, "$name: uwsgi knows who it is");
+is($env->{CIVIC_CONTACT_PERSONAL_EMAIL} . ' ' . ($env->{HTTP_CIVIC_USER_ID} // '-'), 'jane@example.com -', "$name: by variables");
+$env = env($client, '/java/', 'Civic-User-Id' => 'FORGED');
+is($env->{REMOTE_USER}, $JANE, "$name: so does AJP");
+is($env->{HTTP_CIVIC_USER_ID}, $JANE, "$name: by headers");
 
 # ---- an application that verifies: both programs ----
 $name = $verifies;
