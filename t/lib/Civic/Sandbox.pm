@@ -52,6 +52,9 @@ sub post {
 #   signWith  "other": signed with a key that is nobody's
 sub token { my ($self, %how) = @_; return $self->post('/sandbox/token', %how)->{token} }
 
+# So many of them, at most 256.
+sub tokens { my ($self, $count, %how) = @_; return @{ $self->post('/sandbox/token', %how, count => $count)->{tokens} } }
+
 # Let a fault play at the next exchanges, whoever makes them.
 sub fault {
     my ($self, $fault, $count) = @_;
