@@ -24,8 +24,13 @@ static int send_asset(request_rec *r, const char *type, const char *text)
     }
     reply->content_type = type;
     reply->body = text;
-    reply->cacheable = 1;
-    return civic_respond(r, HTTP_OK, reply);
+    reply->etag = apr_pstrcat(r->pool, "W/\"", civic_asset_version, "\"", NULL);
+    /* "v=" and the version: what our pages ask for. */
+    reply->keep =
+        r->args && !strncmp(r->args, "v=", 2) && !strcmp(r->args + 2, civic_asset_version)
+            ? CIVIC_KEEP_FOREVER
+            : CIVIC_KEEP_SHORTLY;
+    return civic_respond_asset(r, reply);
 }
 
 static int login_script(request_rec *r)
