@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "log.h"
 #include "page.h"
+#include "posted.h"
 #include "privacy.h"
 #include "refuse.h"
 #include "request.h"
@@ -170,6 +171,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.posted = civic_posted_read(r);
     page.issued = state.issued;
     if (!browser_prepare(r, &browser, &page.cause, lookup)
         || !civic_state_bind(&state, &browser)
@@ -472,6 +474,10 @@ int civic_authn_access(request_rec *r)
     status = run_rules(r, ap_run_access_checker_ex);
     if (known->identity) { /* CivicUnauthenticated is `pass` */
         return status == HTTP_FORBIDDEN ? forbid(r) : status;
+    }
+    if (civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r)
+        && (status == OK || status == DECLINED)) {
+        return OK; /* what the login alone would keep out */
     }
     if (!login_decides(r, status)) {
         return status;

@@ -8,6 +8,8 @@
 
 #include "assets.h"
 #include "json.h"
+#include "page_own.h"
+#include "posted.h"
 #include "request.h"
 #include "template.h"
 
@@ -52,6 +54,7 @@ static apr_table_t *values_make(request_rec *r)
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
+    civic_page_style(r, values);
     return values;
 }
 
@@ -114,6 +117,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
+    if (page->posted) {
+        civic_posted_values(page->posted, values);
+    }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);
     }
@@ -126,8 +132,8 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_login_html, values, rules_make(r), r->pool),
-        app->page_policy);
+        civic_template_render_lists(civic_page_template_of(r), values, rules_make(r), r->pool),
+        civic_page_policy(r, app->page_policy));
 }
 
 static const char *title_of(int status)
@@ -166,7 +172,7 @@ static const civic_reply_t *page_forbidden(request_rec *r)
     return reply_make(
         r, CIVIC_TYPE_HTML,
         civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
-        message_policy);
+        civic_page_policy(r, message_policy));
 }
 
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
@@ -188,7 +194,7 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_message_html, values, r->pool),
-                      message_policy);
+                      civic_page_policy(r, message_policy));
 }
 
 /* What keeps out, and what could be shown to get in. */
@@ -239,5 +245,5 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_logout_html, values, r->pool),
-                      message_policy);
+                      civic_page_policy(r, message_policy));
 }

@@ -16,6 +16,8 @@ typedef struct {
     int hide_intro;
     civic_reason reason; /* why it is shown: its words stand on the page */
     const char *cause;   /* more about that, NULL for none */
+    const struct civic_posted
+        *posted; /* the form that came with the request (posted.h); NULL: none */
 } civic_login_page_t;
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);

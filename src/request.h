@@ -98,6 +98,12 @@ int civic_request_is_same_origin(request_rec *r);
 /** Is an Origin this site's own? */
 int civic_request_is_own_origin(request_rec *r, const char *origin);
 
+/**
+ * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8): OPTIONS with
+ * Origin and Access-Control-Request-Method, without credentials and without a body?
+ */
+int civic_request_is_preflight(request_rec *r);
+
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);
 
