@@ -192,11 +192,24 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
 
 static int is_for_person(request_rec *r)
 {
-    int how = civic_dir_conf(r)->unauthenticated;
+    int how = civic_request(r)->endpoint ? CIVIC_UNAUTHENTICATED_AUTO
+                                         : civic_dir_conf(r)->unauthenticated;
 
     return !civic_websocket_is(r)
            && (how == CIVIC_UNAUTHENTICATED_PAGE
                || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r)));
+}
+
+/* For who asked what a login at this address would be. */
+static const civic_need_t *need_make(request_rec *r, const civic_lookup_t *lookup,
+                                     civic_refusal_t refusal, const char *scope)
+{
+    civic_need_t *need = apr_palloc(r->pool, sizeof(*need));
+
+    need->lookup = lookup;
+    need->refusal = refusal;
+    need->scope = scope;
+    return need;
 }
 
 /* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
@@ -209,6 +222,7 @@ static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
+        civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;
     }
     if (status == HTTP_UNAUTHORIZED) {
@@ -427,6 +441,40 @@ int civic_authn_check(request_rec *r)
     }
     let_in(r, lookup, user);
     return OK;
+}
+
+/* A location that lets everybody in may offer a login all the same. */
+static const civic_need_t *need_of_optional(request_rec *at)
+{
+    const civic_application_t *app =
+        civic_conf_application_of(civic_server_conf(at->server), civic_dir_conf(at));
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+
+    if (!civic_authn_is_ours(at) || civic_request(at)->identity || !app) {
+        return NULL;
+    }
+    lookup = civic_request_session(at, app);
+    refusal = judge(at, lookup, civic_dir_conf(at));
+    return refusal.reason == CIVIC_OK
+               ? NULL
+               : need_make(at, lookup, refusal, scope_for(at, refusal.reason));
+}
+
+int civic_authn_ask(request_rec *r, request_rec *at)
+{
+    const civic_need_t *need = civic_request(at)->need;
+
+    if (!need) {
+        need = need_of_optional(at);
+    }
+    if (!need) {
+        return DECLINED;
+    }
+    r->per_dir_config = at->per_dir_config; /* name, looks and policy of that place */
+    r->user = at->user;
+    civic_request(r)->unmet = civic_request(at)->unmet;
+    return turn_away(r, need->lookup, need->refusal, need->scope);
 }
 
 int civic_authn_pass(request_rec *r)

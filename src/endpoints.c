@@ -43,9 +43,27 @@ static int page_style(request_rec *r)
     return send_asset(r, "text/css; charset=utf-8", civic_asset_page_css);
 }
 
+static int form_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_form_js);
+}
+
+static int button_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_button_js);
+}
+
+static int done_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_done_js);
+}
+
 static const civic_endpoint_t endpoints[] = {
-    {"callback", civic_callback}, {"logout", civic_logout}, {"session", civic_session_info},
-    {"login.js", login_script},   {"page.css", page_style}, {NULL, NULL},
+    {"callback", civic_callback},    {"logout", civic_logout},
+    {"session", civic_session_info}, {"login.js", login_script},
+    {"page.css", page_style},        {"login", civic_login},
+    {"form.js", form_script},        {"button.js", button_script},
+    {"done.js", done_script},        {NULL, NULL},
 };
 
 int civic_endpoint_method(request_rec *r, const char *allowed)

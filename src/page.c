@@ -9,6 +9,7 @@
 #include "assets.h"
 #include "json.h"
 #include "page_own.h"
+#include "policy.h"
 #include "posted.h"
 #include "request.h"
 #include "template.h"
@@ -218,6 +219,20 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
+/* Where a window may be opened to log in for this address (login.c). */
+static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+{
+    const char *path = civic_request_return_path(r);
+
+    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
+        const char *login =
+            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
+
+        json_object_set_new(problem, "login", json_string(login));
+    }
+}
+
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
@@ -230,8 +245,22 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
+    add_login(problem, r, info);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
+}
+
+const civic_reply_t *civic_page_done(request_rec *r, const char *back)
+{
+    apr_table_t *values = values_make(r);
+
+    apr_table_setn(values, "title", "You are logged in");
+    apr_table_setn(values, "words", "You can close this window.");
+    apr_table_setn(values, "button", "Go on");
+    apr_table_setn(values, "back", back);
+    return reply_make(
+        r, CIVIC_TYPE_HTML, civic_template_render(civic_asset_done_html, values, r->pool),
+        civic_page_policy(r, civic_policy_add(message_policy, "script-src 'self'", r->pool)));
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)

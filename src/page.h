@@ -28,8 +28,12 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope. */
+ * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
+
+/** Tells the other windows of the site that somebody is logged in, and closes its own.
+ * @param back where it leads when it cannot be closed */
+const civic_reply_t *civic_page_done(request_rec *r, const char *back);
 
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);

@@ -40,6 +40,13 @@ typedef struct {
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
+/** What a login would be about, at an address that a sub-request was turned away from. */
+typedef struct {
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+    const char *scope; /* NULL: no login helps */
+} civic_need_t;
+
 /** How much a request was told of who somebody is. */
 typedef struct {
     int env, headers; /* civic_identity_channels */
@@ -60,6 +67,7 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
+    const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */
     apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
     int authorizing;           /* the Require rules are being judged, see authn.c */
     int strict;                /* negated rules keep out who is not known yet */
