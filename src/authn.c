@@ -308,7 +308,7 @@ static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
         return 0;
     }
     browser.completed = 0;
-    civic_cookie_set_browser(r, &browser);
+    civic_cookie_set_browser(r->main ? r->main : r, &browser);
     return 1;
 }
 

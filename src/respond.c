@@ -67,13 +67,16 @@ static ap_filter_rec_t *deflate_for(const civic_reply_t *reply)
                                                   : NULL;
 }
 
-/* httpd sends errors to HEAD without a length. Ours is that of the answer to GET, unless that would
- * be compressed. */
-static int may_be_deflated(request_rec *r, const civic_reply_t *reply)
+/* httpd sends errors to HEAD, and large ones to everybody, without a length. It is that of the text:
+ * filters of the site work on what handlers send, and on no error. To HEAD, it is left out where GET
+ * would get it compressed. */
+static int length_is_known(request_rec *r, const civic_reply_t *reply)
 {
     const char *accepted = apr_table_get(r->headers_in, "Accept-Encoding");
 
-    return deflate_for(reply) && accepted && ap_strcasestr(accepted, "gzip");
+    return r->status >= HTTP_BAD_REQUEST && !apr_table_get(r->headers_out, "Content-Encoding")
+           && !(r->header_only && deflate_for(reply) && accepted
+                && ap_strcasestr(accepted, "gzip"));
 }
 
 /* Runs once, behind mod_headers and before the header is written. */
@@ -85,7 +88,7 @@ static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
     ap_remove_output_filter(f);
     if (reply) {
         reply_headers(r, reply);
-        if (r->header_only && r->status != HTTP_NOT_MODIFIED && !may_be_deflated(r, reply)) {
+        if (length_is_known(r, reply)) {
             ap_set_content_length(r, (apr_off_t)strlen(reply->body));
         }
     }
