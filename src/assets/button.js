@@ -19,7 +19,7 @@
   var own = document.currentScript;
   var options = own.dataset;
   var endpoint = new URL(own.src).pathname.replace(/\/button\.js$/, '');
-  var channel = new BroadcastChannel('civic-login');
+  var channel = 'BroadcastChannel' in window ? new BroadcastChannel('civic-login') : null;
   var send = window.fetch.bind(window);
   var TIMES = 3; /* how often one request is sent again: each time may ask for another login */
   var waiting = null; /* { promise, done, cancel }: the login under way, for all that wait for it */
@@ -32,9 +32,9 @@
     return location.pathname + location.search;
   }
 
-  /* Gives false where the browser keeps new windows away. */
+  /* Gives false where the browser keeps new windows away, or nothing would be heard of them. */
   function openWindow(address) {
-    return Boolean(window.open(address + '&popup=1', 'civic-login', 'popup,width=480,height=720'));
+    return Boolean(channel && window.open(address + '&popup=1', 'civic-login', 'popup,width=480,height=720'));
   }
 
   /* ---- waiting for a login, whichever window it is in ---- */
@@ -53,11 +53,13 @@
     return waiting;
   }
 
-  channel.onmessage = function () {
-    if (waiting) {
-      waiting.done();
-    }
-  };
+  if (channel) {
+    channel.onmessage = function () {
+      if (waiting) {
+        waiting.done();
+      }
+    };
+  }
 
   /* ---- the dialog: nothing opens by itself that the browser does not want to open ---- */
 
@@ -88,6 +90,10 @@
   function logIn(address) {
     var isFirst = !waiting;
     var login = wait();
+    if (!channel) {
+      login.cancel(new Error('this browser cannot'));
+      return login.promise;
+    }
     if (isFirst) {
       openWindow(address);
       ask(address, login);

@@ -40,20 +40,25 @@
     return whole ? [[whole.slice(0, at), whole.slice(at + 1)]] : [];
   }
 
-  /* multipart/form-data: texts as characters of bytes, files as they are. */
+  /* The bytes that textOf has made characters of. */
+  function bytesBehind(text) {
+    var byCharacter = {};
+    Array.from(textOf(Uint8Array.from({ length: 256 }, function (none, byte) { return byte; })))
+      .forEach(function (character, byte) { byCharacter[character] = byte; });
+    return Uint8Array.from(text, function (character) { return byCharacter[character]; });
+  }
+
+  /* multipart/form-data: browsers take it apart when it is UTF-8, so it is made that first. */
   function fieldsOfParts(text, type) {
-    function parse(body) {
-      return new Response(body, { headers: { 'Content-Type': type } }).formData()
-        .then(function (data) { return Array.from(data.entries()); });
-    }
-    var bytes = bytesOf(text);
-    return Promise.all([parse(bytes), parse(new TextEncoder().encode(textOf(bytes)))])
-      .then(function (both) {
-        return both[1].map(function (field, number) {
-          return typeof field[1] === 'string' ? field
-            : [field[0], both[0][number][1], field[1].name];
+    var body = new Blob([textOf(bytesOf(text))]);
+    return new Response(body, { headers: { 'Content-Type': type } }).formData().then(function (data) {
+      return Promise.all(Array.from(data.entries(), function (field) {
+        var file = field[1];
+        return typeof file === 'string' ? field : file.text().then(function (content) {
+          return [field[0], new File([bytesBehind(content)], file.name, { type: file.type })];
         });
-      });
+      }));
+    });
   }
 
   function fieldsOf(text, type) {
@@ -71,9 +76,9 @@
     } else {
       control = document.createElement('input');
       control.type = 'file';
-      if (field[2]) { /* else none was chosen */
+      if (field[1].name) { /* else none was chosen */
         files = new DataTransfer();
-        files.items.add(new File([field[1]], field[2], { type: field[1].type }));
+        files.items.add(field[1]);
         control.files = files.files;
       }
     }
