@@ -13,9 +13,10 @@ use Civic::Env ();
 use Civic::Server ();
 
 my $here = File::Spec->rel2abs(dirname(__FILE__));
-my @own = qw(POLICY IMPATIENT FORGETFUL UNLISTED);
+my @own = qw(POLICY IMPATIENT FORGETFUL UNLISTED OWN);
 
 Civic::Env->prepare;
+$ENV{CIVIC_SOURCE} = Civic::Env::source_dir();
 my $server = Civic::Server->new(
     conf  => "CivicSealKeyFile seal.key\nInclude $here/httpd.conf\n",
     ports => \@own,
