@@ -12,6 +12,7 @@
 #include "identity.h"
 #include "log.h"
 #include "page.h"
+#include "posted.h"
 #include "privacy.h"
 #include "refuse.h"
 #include "request.h"
@@ -172,6 +173,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.posted = civic_posted_read(r);
     page.issued = state.issued;
     if (civic_request(r)->factor) {
         page.factor = civic_request(r)->factor;
@@ -195,11 +197,24 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
 
 int civic_authn_is_for_person(request_rec *r)
 {
-    int how = civic_dir_conf(r)->unauthenticated;
+    int how = civic_request(r)->endpoint ? CIVIC_UNAUTHENTICATED_AUTO
+                                         : civic_dir_conf(r)->unauthenticated;
 
     return !civic_websocket_is(r)
            && (how == CIVIC_UNAUTHENTICATED_PAGE
                || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r)));
+}
+
+/* For who asked what a login at this address would be. */
+static const civic_need_t *need_make(request_rec *r, const civic_lookup_t *lookup,
+                                     civic_refusal_t refusal, const char *scope)
+{
+    civic_need_t *need = apr_palloc(r->pool, sizeof(*need));
+
+    need->lookup = lookup;
+    need->refusal = refusal;
+    need->scope = scope;
+    return need;
 }
 
 /* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
@@ -212,6 +227,7 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
+        civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;
     }
     if (status == HTTP_UNAUTHORIZED) {
@@ -297,7 +313,7 @@ static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
         return 0;
     }
     browser.completed = 0;
-    civic_cookie_set_browser(r, &browser);
+    civic_cookie_set_browser(r->main ? r->main : r, &browser);
     return 1;
 }
 
@@ -436,6 +452,41 @@ int civic_authn_check(request_rec *r)
     return OK;
 }
 
+/* A location that lets everybody in may offer a login all the same. */
+static const civic_need_t *need_of_optional(request_rec *at)
+{
+    const civic_application_t *app =
+        civic_conf_application_of(civic_server_conf(at->server), civic_dir_conf(at));
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+
+    if (!civic_authn_is_ours(at) || civic_request(at)->identity || !app) {
+        return NULL;
+    }
+    lookup = civic_request_session(at, app);
+    refusal = civic_authn_judge(at, lookup, civic_dir_conf(at));
+    return refusal.reason == CIVIC_OK
+               ? NULL
+               : need_make(at, lookup, refusal, scope_for(at, refusal.reason));
+}
+
+int civic_authn_ask(request_rec *r, request_rec *at)
+{
+    const civic_need_t *need = civic_request(at)->need;
+
+    if (!need) {
+        need = need_of_optional(at);
+    }
+    if (!need) {
+        return DECLINED;
+    }
+    r->per_dir_config = at->per_dir_config; /* name, looks and policy of that place */
+    r->user = at->user;
+    civic_request(r)->unmet = civic_request(at)->unmet;
+    civic_request(r)->factor = civic_request(at)->factor;
+    return civic_authn_turn_away(r, need->lookup, need->refusal, need->scope);
+}
+
 int civic_authn_pass(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
@@ -492,6 +543,10 @@ int civic_authn_access(request_rec *r)
     status = civic_authn_rules(r, ap_run_access_checker_ex);
     if (known->identity) { /* CivicUnauthenticated is `pass` */
         return status == HTTP_FORBIDDEN ? civic_authn_forbid(r) : status;
+    }
+    if (civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r)
+        && (status == OK || status == DECLINED)) {
+        return OK; /* what the login alone would keep out */
     }
     if (!login_decides(r, status)) {
         return status;

@@ -23,6 +23,13 @@ const civic_session_t *civic_authn_session(request_rec *r);
 /** check_user_id: OK with r->user set; DECLINED where AuthType is another; else a status. */
 int civic_authn_check(request_rec *r);
 
+/**
+ * Ask for the login that a request for another address would meet, at this one.
+ * @param at a sub-request for that address, which lives as long as r
+ * @return the status of the answer; DECLINED when no login is missing there
+ */
+int civic_authn_ask(request_rec *r, request_rec *at);
+
 /** access_checker: where CivicUnauthenticated is `pass`, a session is used when there is one.
  */
 int civic_authn_pass(request_rec *r);

@@ -198,6 +198,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
     conf->assertion = CIVIC_UNSET;
+    conf->preserve_post = conf->preflight = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
     conf->factor =
         (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
@@ -221,6 +222,11 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
+    MERGE(login_page, NULL);
+    MERGE(style, NULL);
+    conf->policy = civic_page_policy_merge(pool, &base->policy, &add->policy);
+    MERGE(preserve_post, CIVIC_UNSET);
+    MERGE(preflight, CIVIC_UNSET);
     MERGE(status_actions, CIVIC_UNSET);
     MERGE(factor.on, CIVIC_UNSET);
     MERGE(factor.enroll, CIVIC_UNSET);
@@ -349,6 +355,19 @@ const command_rec civic_directives[] = {
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
                   "On, Off or expr=...: whether requests here keep the session alive"),
+    AP_INIT_TAKE1("CivicLoginPage", civic_set_login_page, NULL, RSRC_CONF | ACCESS_CONF,
+                  "file with a template for the login page, or Off"),
+    AP_INIT_TAKE12(
+        "CivicStyle", civic_set_style, NULL, RSRC_CONF | ACCESS_CONF,
+        "URL of a style sheet for the module's pages, optionally of a logo; or Off"),
+    AP_INIT_TAKE2("CivicPagePolicy", civic_set_page_policy, NULL, RSRC_CONF | ACCESS_CONF,
+                  "add or set, then sources for the login page's Content-Security-Policy"),
+    AP_INIT_TAKE1("CivicPreservePost", civic_set_preserve_post, NULL, OR_AUTHCFG,
+                  "how large a form may be that is sent again after the login (default 65536 "
+                  "bytes), or Off"),
+    AP_INIT_FLAG("CivicPreflight", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, preflight), OR_AUTHCFG,
+                 "On: preflights of CORS are let through without a login (default Off)"),
     AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),

@@ -127,6 +127,18 @@ typedef struct {
     const ap_expr_info_t *expr; /* NULL: `on` decides */
 } civic_activity_t;
 
+/** CivicStyle. All NULL: Off. */
+typedef struct {
+    const char *sheet, *logo;
+    const char *sources; /* what the policy needs for them */
+} civic_style_t;
+
+/** CivicPagePolicy. */
+typedef struct {
+    const char *own;  /* in place of the built-in policy; NULL: that one */
+    const char *more; /* sources to add; NULL: none */
+} civic_page_policy_t;
+
 typedef struct {
     civic_application_t *section; /* while the directives of a <CivicApplication> are read */
     const char *use;              /* id of an application */
@@ -138,9 +150,14 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int assertion;        /* CivicAssertion */
-    const char *audience; /* of it; NULL: the site */
-    int status_actions;   /* may operators end sessions by civic-status here? */
+    int assertion;              /* CivicAssertion */
+    const char *audience;       /* of it; NULL: the site */
+    const char *login_page;     /* a page for template.h; NULL: not said; "": the built-in */
+    const civic_style_t *style; /* NULL: not said */
+    civic_page_policy_t policy;
+    int preserve_post;  /* bytes; 0: Off */
+    int preflight;      /* are preflights let through? */
+    int status_actions; /* may operators end sessions by civic-status here? */
     civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
@@ -148,6 +165,7 @@ typedef struct {
 #define CIVIC_DEFAULT_COOKIE           "__Host-civic"
 #define CIVIC_DEFAULT_HEADER_PREFIX    "Civic-"
 #define CIVIC_DEFAULT_WEBSOCKET_CHECK  apr_time_from_sec(5)
+#define CIVIC_DEFAULT_PRESERVE_POST    (64 * 1024) /* bytes */
 #define CIVIC_DEFAULT_IDLE             apr_time_from_sec(30 * 60)
 #define CIVIC_DEFAULT_LIFE             apr_time_from_sec(12 * 60 * 60)
 #define CIVIC_DEFAULT_EXCHANGE_TIMEOUT apr_time_from_sec(10)
@@ -208,7 +226,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c, conf_factor.c, conf_identity.c, conf_assertion.c) ---- */
+ * conf_directory.c, conf_factor.c, conf_page.c, conf_identity.c, conf_assertion.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -237,6 +255,14 @@ const char *civic_set_session_idle(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_login_page(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_style(cmd_parms *cmd, void *dir, const char *sheet, const char *logo);
+const char *civic_set_page_policy(cmd_parms *cmd, void *dir, const char *how,
+                                  const char *policy);
+const char *civic_set_preserve_post(cmd_parms *cmd, void *dir, const char *arg);
+civic_page_policy_t civic_page_policy_merge(apr_pool_t *pool, const civic_page_policy_t *base,
+                                            const civic_page_policy_t *add);
 
 const char *civic_set_identity(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const argv[]);

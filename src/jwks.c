@@ -5,8 +5,6 @@
 #include "respond.h"
 #include "runtime.h"
 
-enum { KEPT_SEC = 300 };
-
 int civic_jwks(request_rec *r)
 {
     const civic_runtime_t *runtime = civic_server_conf(r->server)->runtime;
@@ -17,6 +15,6 @@ int civic_jwks(request_rec *r)
     }
     reply->content_type = CIVIC_TYPE_JWKS;
     reply->body = runtime->assertion_keys.key ? runtime->assertion_keys.jwks : "{\"keys\":[]}";
-    reply->cacheable = KEPT_SEC;
+    reply->keep = CIVIC_KEEP_SHORTLY;
     return civic_respond(r, HTTP_OK, reply);
 }

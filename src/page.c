@@ -9,6 +9,9 @@
 #include "assets.h"
 #include "json.h"
 #include "page_factor.h"
+#include "page_own.h"
+#include "policy.h"
+#include "posted.h"
 #include "refuse.h"
 #include "request.h"
 #include "template.h"
@@ -54,6 +57,7 @@ static apr_table_t *values_make(request_rec *r)
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
+    civic_page_style(r, values);
     return values;
 }
 
@@ -119,6 +123,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
+    if (page->posted) {
+        civic_posted_values(page->posted, values);
+    }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);
     }
@@ -131,8 +138,8 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_login_html, values, rules_make(r), r->pool),
-        app->page_policy);
+        civic_template_render_lists(civic_page_template_of(r), values, rules_make(r), r->pool),
+        civic_page_policy(r, app->page_policy));
 }
 
 static const char *title_of(int status)
@@ -171,7 +178,7 @@ static const civic_reply_t *page_forbidden(request_rec *r)
     return reply_make(
         r, CIVIC_TYPE_HTML,
         civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
-        message_policy);
+        civic_page_policy(r, message_policy));
 }
 
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
@@ -196,7 +203,7 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_message_html, values, r->pool),
-                      message_policy);
+                      civic_page_policy(r, message_policy));
 }
 
 /* What keeps out, and what could be shown to get in. */
@@ -220,6 +227,20 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
+/* Where a window may be opened to log in for this address (login.c). */
+static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+{
+    const char *path = civic_request_return_path(r);
+
+    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
+        const char *login =
+            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
+
+        json_object_set_new(problem, "login", json_string(login));
+    }
+}
+
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
@@ -233,6 +254,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
+    add_login(problem, r, info);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }
@@ -240,6 +262,19 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 apr_table_t *civic_page_values(request_rec *r)
 {
     return values_make(r);
+}
+
+const civic_reply_t *civic_page_done(request_rec *r, const char *back)
+{
+    apr_table_t *values = values_make(r);
+
+    apr_table_setn(values, "title", "You are logged in");
+    apr_table_setn(values, "words", "You can close this window.");
+    apr_table_setn(values, "button", "Go on");
+    apr_table_setn(values, "back", back);
+    return reply_make(
+        r, CIVIC_TYPE_HTML, civic_template_render(civic_asset_done_html, values, r->pool),
+        civic_page_policy(r, civic_policy_add(message_policy, "script-src 'self'", r->pool)));
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
@@ -253,5 +288,5 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(civic_asset_logout_html, values, r->pool),
-                      message_policy);
+                      civic_page_policy(r, message_policy));
 }

@@ -226,6 +226,19 @@ int civic_request_is_same_origin(request_rec *r)
     return origin && civic_request_is_own_origin(r, origin);
 }
 
+int civic_request_is_preflight(request_rec *r)
+{
+    const apr_table_t *in = r->headers_in;
+    const char *mode = apr_table_get(in, "Sec-Fetch-Mode");
+    const apr_array_header_t *cookies = civic_request(civic_request_first(r))->cookies;
+
+    return r->method_number == M_OPTIONS && apr_table_get(in, "Origin")
+           && apr_table_get(in, "Access-Control-Request-Method")
+           && (!mode || !strcmp(mode, "cors")) && !apr_table_get(in, "Cookie")
+           && (!cookies || cookies->nelts == 0) && !apr_table_get(in, "Authorization")
+           && !apr_table_get(in, "Upgrade") && !ap_request_has_body(r);
+}
+
 int civic_request_is_navigation(request_rec *r)
 {
     const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");

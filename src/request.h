@@ -44,6 +44,13 @@ typedef struct {
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
+/** What a login would be about, at an address that a sub-request was turned away from. */
+typedef struct {
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+    const char *scope; /* NULL: no login helps */
+} civic_need_t;
+
 /** How much a request was told of who somebody is. */
 typedef struct {
     int env, headers; /* civic_identity_channels */
@@ -73,6 +80,7 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
+    const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */
     apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
     int authorizing;                    /* the Require rules are being judged, see authn.c */
     int strict;                         /* negated rules keep out who is not known yet */
@@ -123,6 +131,12 @@ int civic_request_is_same_origin(request_rec *r);
 
 /** Is an Origin this site's own? */
 int civic_request_is_own_origin(request_rec *r, const char *origin);
+
+/**
+ * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8): OPTIONS with
+ * Origin and Access-Control-Request-Method, without credentials and without a body?
+ */
+int civic_request_is_preflight(request_rec *r);
 
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);

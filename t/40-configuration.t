@@ -348,6 +348,21 @@ my @cases = (
         [qw(1 5s 1min)], map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
 
+    [   location => 'CivicLoginPage', # what may be in it: t/67-login-page.t
+        [ Civic::Env::source_dir() . '/conf/login-page.html', 'Off' ], 'missing' => qr/it cannot be read: \S/, 'good.key' => qr/\{\{head\}\} is missing/
+    ],
+    [   location => 'CivicStyle',
+        [ '/own.css', '/own.css /logo.png', 'https://a.example/a.css https://b.example/b.png', 'Off' ],
+        'http://a.example/a.css' => qr/use https, or be a path of this site/, '/a.css b.png' => qr/CivicStyle b\.png: it must start with/
+    ],
+    [   location => 'CivicPagePolicy',
+        [ 'add "img-src https://a.example"', 'set "default-src \'self\'"' ],
+        'x img-src' => qr/it must be add or set/, 'add "img-scr x"' => qr/img-scr is not a directive that sources can be added to/
+    ],
+    [   location => 'CivicPreservePost',
+        [qw(1 65536 1048576 Off)], map { ($_ => qr/must be a number of bytes, 1 to 1048576, or Off/) } qw(0 1048577 99999999 -1 64k On "")
+    ],
+    [ location => 'CivicPreflight', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [ location => 'CivicStatusActions', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
@@ -487,6 +502,8 @@ my %value = (
     CivicAssertion => 'On', CivicAssertionAudience => 'orders', CivicAssertionKeyFile => 'good.jwk',
     CivicSecondFactor => 'Off', CivicEnroll => 'self', CivicEnrollShared => 'On',
     CivicSecondFactorMaxAge => '10min', CivicRecovery => '10', CivicEnrollmentStore => 'dbm:x',
+    CivicLoginPage => 'Off', CivicStyle => '/own.css /logo.png', CivicPagePolicy => 'add "img-src https://a.example"', CivicPreservePost => '100',
+    CivicPreflight => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -503,11 +520,11 @@ for my $case (@cases) {
         my $global = $name =~ /SessionStore|Seal|AssertionKey|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
-    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared/;
+    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared/;
+        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared|Preflight/;
 }
 
 my @all;

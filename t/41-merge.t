@@ -22,8 +22,10 @@ my %says = (
     CivicScope           => [qw(SCOPE_MAIN SCOPE_HOST SCOPE_DIRECTORY SCOPE_DEEPER SCOPE_HTACCESS)],
     CivicHideIntro       => [qw(On Off On Off On)],
     CivicUnauthenticated => [qw(page auto page auto page)],
+    CivicPreservePost    => [qw(1001 1002 Off 1004 1005)],
+    CivicPreflight       => [qw(On Off On Off On)],
 );
-my %default = (CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'Off', CivicUnauthenticated => 'auto');
+my %default = (CivicPreservePost => 65536, CivicPreflight => 'Off', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'Off', CivicUnauthenticated => 'auto');
 my @directives = sort keys %says;
 my @htaccess = (
     [ 'CivicScope wrong',                 500, qr/CivicScope wrong: it must be the name/ ],
@@ -43,13 +45,17 @@ my @htaccess = (
     [ 'CivicSecondFactorMaxAge 5s',       500, qr/CivicSecondFactorMaxAge 5s: it must be at least 30/ ],
     [ 'CivicEnrollmentStore dbm:x',       500, qr/CivicEnrollmentStore not allowed here/ ],
     [ 'CivicEnrollmentQuery find x',      500, qr/CivicEnrollmentQuery not allowed here/ ],
+    [ 'CivicLoginPage Off',               500, qr/CivicLoginPage not allowed here/ ],
+    [ 'CivicStyle Off',                   500, qr/CivicStyle not allowed here/ ],
+    [ 'CivicPagePolicy add "img-src x"',  500, qr/CivicPagePolicy not allowed here/ ],
+    [ 'CivicPreservePost much',           500, qr/CivicPreservePost much: it must be a number of bytes/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 19 + 14;
+plan tests => 7 * 32 + 4 * 4 + 3 * @htaccess + 19 + 14;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -98,6 +104,15 @@ sub holding {
     return @speak ? $says{$directive}[ $speak[-1] ] : $default{$directive};
 }
 
+# Is a form of just that size kept, and one of a byte more not?
+sub kept {
+    my ($client, $path, $limit) = @_;
+    my $most = $limit eq 'Off' ? 0 : $limit;
+    my ($fits, $over) = map { $client->post_form($path, 'a=' . 'x' x ($_ - 2)) } $most || 2, $most + 3;
+    return $fits->code if $fits->code != 401;
+    return ($fits->content =~ /id="civic-form"/) == !!$most && $over->content !~ /id="civic-form"/ ? 'as said' : "not at $limit";
+}
+
 my $server;
 for my $main (0, 1) {
     $server = start($main);
@@ -115,6 +130,9 @@ for my $main (0, 1) {
                 @speak ? (holding('CivicHideIntro', @speak) eq 'On' ? 'true' : 'false') : undef, "$name: CivicHideIntro");
             my $for_script = Civic::Client::login_page($client->fetch("/$bits/deeper/"));
             is(!!$for_script, holding('CivicUnauthenticated', @speak) eq 'page', "$name: CivicUnauthenticated");
+            is(kept($client, "/$bits/deeper/", holding('CivicPreservePost', @speak)), @speak ? 'as said' : 500, "$name: CivicPreservePost");
+            is($server->client($host ? 'SAYS' : 'SILENT')->request('OPTIONS', "/$bits/deeper/", { Origin => 'https://app.example', 'Access-Control-Request-Method' => 'PUT' })->code,
+                @speak ? (holding('CivicPreflight', @speak) eq 'On' ? 200 : 401) : 500, "$name: CivicPreflight");
         }
         # ---- what belongs to a host ----
         my $own = $host ? 'host' : $main ? 'main' : undef;

@@ -39,6 +39,9 @@
      by POST is not, since that would send the form again. */
   function go(path) {
     leaving = true;
+    if (window.civicForm && window.civicForm.send(path)) { /* form.js: what was sent goes on */
+      return;
+    }
     if (!location.hash) {
       location.replace(path);
     } else if (path !== location.pathname + location.search) {
