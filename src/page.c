@@ -125,6 +125,10 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     if (page->posted) {
         civic_posted_values(page->posted, values);
+        if (page->posted->is_foreign) {
+            apr_table_setn(values, "issued",
+                           "0"); /* any session may be one that did not come */
+        }
     }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);

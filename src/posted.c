@@ -55,6 +55,7 @@ const civic_posted_t *civic_posted_read(request_rec *r)
     posted = apr_pcalloc(r->pool, sizeof(*posted));
     type = apr_table_get(r->headers_in, "Content-Type");
     if (!civic_request_is_same_origin(r)) {
+        posted->is_foreign = 1;
         posted->lost = "What another site has sent to this page is not passed on.";
     }
     else if (!is_fit(type) || !(posted->body = read_body(r, (apr_size_t)limit))) {

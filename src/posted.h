@@ -14,6 +14,7 @@ typedef struct civic_posted {
     const char *type; /* its Content-Type; NULL: it is not kept */
     const char *body; /* base64 */
     const char *lost; /* why it is not kept, for the person */
+    int is_foreign; /* another site has sent it, so that cookies of SameSite=Lax did not come */
 } civic_posted_t;
 
 /** Read the form that came with a navigation. @return NULL when there is none, or none is to be kept here */

@@ -248,5 +248,8 @@
       }
     };
   }
+  if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
+    look();
+  }
   load();
 }());
