@@ -181,6 +181,11 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(store_secret, NULL);
     MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
+    conf->language_files =
+        add->language_files && base->language_files
+            ? apr_array_append(pool, base->language_files, add->language_files)
+        : add->language_files ? add->language_files
+                              : base->language_files;
     return conf;
 }
 
@@ -209,6 +214,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
+    MERGE(language, NULL);
     MERGE(status_actions, CIVIC_UNSET);
     return conf;
 }
@@ -327,6 +333,9 @@ const command_rec civic_directives[] = {
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
                   "On, Off or expr=...: whether requests here keep the session alive"),
+    AP_INIT_TAKE1(
+        "CivicLanguage", civic_set_language, NULL, OR_AUTHCFG,
+        "auto (the default: what the browser prefers), or the language of all pages"),
     AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),
@@ -339,6 +348,9 @@ const command_rec civic_directives[] = {
                   "how often open WebSockets are checked against their session (default 5s)"),
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
+
+    AP_INIT_TAKE2("CivicLanguageFile", civic_set_language_file, NULL, RSRC_CONF,
+                  "tag and file of a language: one more, or changes to one that is there"),
 
     AP_INIT_TAKE1(
         "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,

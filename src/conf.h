@@ -76,6 +76,13 @@ typedef struct {
     struct civic_socache *socache; /* store_socache.h */
 } civic_store_choice_t;
 
+/** CivicLanguageFile. */
+typedef struct {
+    const char *tag, *path;
+    const char *text;
+    apr_size_t len;
+} civic_language_file_t;
+
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
 typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
@@ -92,6 +99,8 @@ typedef struct {
     const civic_redis_secret_t *store_secret; /* NULL: none */
     const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
+    apr_array_header_t *language_files;   /* of civic_language_file_t; NULL: none */
+    apr_array_header_t *languages;        /* words.h; set when all is read */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
@@ -113,7 +122,8 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int status_actions; /* may operators end sessions by civic-status here? */
+    const char *language; /* "auto" or a tag; NULL: not said */
+    int status_actions;   /* may operators end sessions by civic-status here? */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -223,6 +233,20 @@ const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_language(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
+                                    const char *path);
+
+/** Read the languages that are built in: before directives are. @return 1; 0 after the reason was
+ * logged */
+int civic_conf_languages_start(apr_pool_t *pconf);
+
+/** Make the languages of each host, once all directives are read. */
+void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf);
+
+/** CivicLanguage: has this host the language? @return NULL, or what is wrong */
+const char *civic_conf_language_fault(const server_rec *s, const char *tag, apr_pool_t *pool);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
  * NULL, or what is wrong */

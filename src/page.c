@@ -11,6 +11,21 @@
 #include "request.h"
 #include "template.h"
 
+/* Templates with their fixed words put in. */
+struct civic_pages {
+    const char *login, *message, *logout;
+};
+
+const struct civic_pages *civic_pages_make(const civic_language_t *language, apr_pool_t *pool)
+{
+    struct civic_pages *pages = apr_palloc(pool, sizeof(*pages));
+
+    pages->login = civic_words_page(language, civic_asset_login_html, pool);
+    pages->message = civic_words_page(language, civic_asset_message_html, pool);
+    pages->logout = civic_words_page(language, civic_asset_logout_html, pool);
+    return pages;
+}
+
 static const civic_reply_t *reply_make(request_rec *r, const char *type, const char *body,
                                        const char *policy)
 {
@@ -19,6 +34,7 @@ static const civic_reply_t *reply_make(request_rec *r, const char *type, const c
     reply->content_type = type;
     reply->body = body;
     reply->policy = policy;
+    reply->language = civic_request_language(r)->tag;
     return reply;
 }
 
@@ -79,14 +95,16 @@ static const char message_policy[] = "default-src 'none'; style-src 'self'; "
 /* Not to log in, but to show more than before. */
 static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope)
 {
+    const civic_language_t *language = civic_request_language(r);
     const char *back = civic_request_return_path(r);
 
-    apr_table_setn(values, "title", "Not allowed yet");
-    apr_table_setn(values, "words", civic_reason_info(CIVIC_STEP_UP_REQUIRED)->words);
-    apr_table_setn(values, "button",
-                   !strcmp(scope, "PROOF_OF_IDENTITY") ? "Show your identity document"
-                   : !strcmp(scope, "BASIC_SIGNUP")    ? "Show how to contact you"
-                                                       : "Show more");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.not-yet"));
+    apr_table_setn(values, "words", civic_words_reason(language, CIVIC_STEP_UP_REQUIRED));
+    apr_table_setn(
+        values, "button",
+        civic_words_text(language, !strcmp(scope, "PROOF_OF_IDENTITY") ? "page.button.identity"
+                                   : !strcmp(scope, "BASIC_SIGNUP")    ? "page.button.contact"
+                                                                       : "page.button.more"));
     apr_table_setn(values, "reference", civic_request_reference(r));
     apr_table_setn(
         values, "logout",
@@ -97,6 +115,7 @@ static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page)
 {
     const civic_application_t *app = page->application;
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(page->reason);
     apr_table_t *values = values_make(r);
 
@@ -108,9 +127,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "library", app->library_script);
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
-    apr_table_setn(values, "title", "Log in");
-    apr_table_setn(values, "words", info->words);
-    apr_table_setn(values, "button", "Log in with Civic");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.login"));
+    apr_table_setn(values, "words", civic_words_reason(language, page->reason));
+    apr_table_setn(values, "button", civic_words_text(language, "page.button.login"));
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
@@ -126,59 +145,65 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_login_html, values, rules_make(r), r->pool),
+        civic_template_render_lists(language->pages->login, values, rules_make(r), r->pool),
         app->page_policy);
 }
 
-static const char *title_of(int status)
+static const char *title_key(int status)
 {
     switch (status) {
     case HTTP_UNAUTHORIZED:
-        return "Please log in";
+        return "page.title.unauthorized";
     case HTTP_FORBIDDEN:
-        return "Not allowed";
+        return "page.title.forbidden";
     case HTTP_BAD_REQUEST:
     case HTTP_METHOD_NOT_ALLOWED:
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
     case HTTP_UNSUPPORTED_MEDIA_TYPE:
-        return "This did not work";
+        return "page.title.bad-request";
     default:
-        return "Login is not possible right now";
+        return "page.title.impossible";
     }
+}
+
+static const char *title_of(const civic_language_t *language, int status)
+{
+    return civic_words_text(language, title_key(status));
 }
 
 static const civic_reply_t *page_forbidden(request_rec *r)
 {
+    const civic_language_t *language = civic_request_language(r);
     apr_table_t *values = values_make(r);
     const char *back = civic_request_return_path(r);
 
-    apr_table_setn(values, "title", "Not allowed");
+    apr_table_setn(values, "title", title_of(language, HTTP_FORBIDDEN));
     apr_table_setn(values, "reason", civic_reason_info(CIVIC_RULE_NOT_MET)->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
     if (back) {
         apr_table_setn(values, "back", back); /* where somebody else may log in */
     }
     apr_table_setn(values, "words",
-                   apr_psprintf(r->pool,
-                                "You are logged in as %s, who may not see this page. "
-                                "Log out to come back as somebody else.",
-                                r->user ? r->user : "a person without a name"));
+                   r->user ? civic_words_fill(r->pool, language, "page.forbidden", "account",
+                                              r->user, NULL)
+                           : civic_words_text(language, "page.forbidden.nameless"));
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
+        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
         message_policy);
 }
 
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
 {
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
     apr_table_t *values = values_make(r);
 
     if (reason == CIVIC_RULE_NOT_MET) {
         return page_forbidden(r);
     }
-    apr_table_setn(values, "title", title_of(info->status));
-    apr_table_setn(values, "words", info->words);
+    apr_table_setn(values, "title", title_of(language, info->status));
+    apr_table_setn(values, "words", civic_words_reason(language, reason));
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
     if (retry) {
@@ -187,7 +212,7 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
                        retry);
     }
     return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_message_html, values, r->pool),
+                      civic_template_render(language->pages->message, values, r->pool),
                       message_policy);
 }
 
@@ -215,12 +240,14 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
-                                apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL),
-                                "title", title_of(info->status), "status", info->status,
-                                "reason", info->name, "detail", info->words, "reference",
-                                civic_request_reference(r), "retry", retries[info->retry]);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
+                  apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL), "title",
+                  title_of(language, info->status), "status", info->status, "reason",
+                  info->name, "detail", civic_words_reason(language, reason), "reference",
+                  civic_request_reference(r), "retry", retries[info->retry]);
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
@@ -230,14 +257,15 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
 {
+    const civic_language_t *language = civic_request_language(r);
     apr_table_t *values = values_make(r);
 
-    apr_table_setn(values, "title", "Log out");
-    apr_table_setn(values, "words", "Do you want to end your session on this site?");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.logout"));
+    apr_table_setn(values, "words", civic_words_text(language, "page.logout"));
     if (back) {
         apr_table_setn(values, "back", back);
     }
     return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_logout_html, values, r->pool),
+                      civic_template_render(language->pages->logout, values, r->pool),
                       message_policy);
 }

@@ -6,6 +6,7 @@
 #include "conf.h"
 #include "reason.h"
 #include "respond.h"
+#include "words.h"
 
 /** What the login page is about. For CIVIC_RULE_NOT_MET it offers to show more. */
 typedef struct {
@@ -17,6 +18,10 @@ typedef struct {
     civic_reason reason; /* why it is shown: its words stand on the page */
     const char *cause;   /* more about that, NULL for none */
 } civic_login_page_t;
+
+/** The templates of the pages in one language. */
+struct civic_pages;
+const struct civic_pages *civic_pages_make(const civic_language_t *language, apr_pool_t *pool);
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 

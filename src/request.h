@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "reason.h"
 #include "session.h"
+#include "words.h"
 
 struct ap_directive_t;
 struct civic_reply;
@@ -79,6 +80,10 @@ civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t 
 
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
+
+/** The language of what this request is answered with: CivicLanguage, else what the browser prefers.
+ */
+const civic_language_t *civic_request_language(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);

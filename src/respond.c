@@ -30,6 +30,9 @@ static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
                                  : "default-src 'none'; frame-ancestors 'none'");
         header_set(r, "Cache-Control",
                    reply->cacheable ? "public, max-age=86400" : "no-store");
+        if (reply->language) {
+            header_set(r, "Content-Language", reply->language);
+        }
         header_set(r, "X-Content-Type-Options", "nosniff");
         /* Civic judges the site by the origin that the browser names: never no-referrer. */
         header_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");

@@ -12,8 +12,9 @@
 typedef struct civic_reply {
     const char *content_type;
     const char *body;
-    const char *policy; /* Content-Security-Policy; NULL: nothing may load */
-    int cacheable;      /* an asset, the same for everybody */
+    const char *policy;   /* Content-Security-Policy; NULL: nothing may load */
+    const char *language; /* of what people read in it; NULL: none */
+    int cacheable;        /* an asset, the same for everybody */
 } civic_reply_t;
 
 #define CIVIC_TYPE_HTML    "text/html; charset=utf-8"
