@@ -81,6 +81,7 @@ typedef struct {
     const char *tag, *path;
     const char *text;
     apr_size_t len;
+    int missing; /* texts that English stands in for */
 } civic_language_file_t;
 
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
@@ -244,6 +245,9 @@ int civic_conf_languages_start(apr_pool_t *pconf);
 
 /** Make the languages of each host, once all directives are read. */
 void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf);
+
+/** Say in the log which files leave something to English. */
+void civic_conf_languages_tell(server_rec *main_server);
 
 /** CivicLanguage: has this host the language? @return NULL, or what is wrong */
 const char *civic_conf_language_fault(const server_rec *s, const char *tag, apr_pool_t *pool);

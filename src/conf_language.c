@@ -66,7 +66,7 @@ const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
     if (fault) {
         return fault;
     }
-    if (!civic_words_is_tag(tag)) {
+    if (!civic_words_is_tag(tag) || !strcasecmp(tag, AUTO)) {
         return civic_conf_fault(cmd, tag, "it must be the tag of a language, as it or pt-BR");
     }
     file.path = ap_server_root_relative(cmd->pool, path);
@@ -119,15 +119,7 @@ const char *civic_set_language(cmd_parms *cmd, void *dir, const char *arg)
 
 /* ---- once all is read ---- */
 
-/* httpd reads its configuration twice when it starts: the second time tells, and a mere check. */
-static int is_heard(void)
-{
-    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG
-           || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
-}
-
-static void file_add(apr_array_header_t *languages, const civic_language_file_t *file,
-                     server_rec *s)
+static void file_add(apr_array_header_t *languages, civic_language_file_t *file)
 {
     const civic_language_t *base = civic_language_find(languages, file->tag);
     int missing, is_new = !base;
@@ -139,25 +131,18 @@ static void file_add(apr_array_header_t *languages, const civic_language_file_t 
     }
     language = civic_words_read(file->tag, file->text, file->len, base, &missing, &fault,
                                 languages->pool);
-    if (!language) {
-        return; /* the directive has found it good before */
-    }
-    civic_words_add(languages, language);
-    if (is_new && missing > 0 && is_heard()) {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_NOTICE, 0, s,
-                     CIVIC_LOG_PREFIX "CivicLanguageFile %s %s: %d of %u texts are missing, "
-                                      "people read them in English",
-                     file->tag, file->path, missing, apr_hash_count(language->texts));
+    if (language) { /* the directive has seen to it */
+        civic_words_add(languages, language);
+        file->missing = is_new ? missing : 0;
     }
 }
 
-static apr_array_header_t *languages_of(const civic_server_conf_t *conf, server_rec *s,
-                                        apr_pool_t *pool)
+static apr_array_header_t *languages_of(const civic_server_conf_t *conf, apr_pool_t *pool)
 {
     apr_array_header_t *languages = apr_array_copy(pool, built_in);
 
     for (int i = 0; conf->language_files && i < conf->language_files->nelts; i++) {
-        file_add(languages, &APR_ARRAY_IDX(conf->language_files, i, civic_language_file_t), s);
+        file_add(languages, &APR_ARRAY_IDX(conf->language_files, i, civic_language_file_t));
     }
     for (int i = 0; i < languages->nelts; i++) {
         civic_language_t *language = APR_ARRAY_IDX(languages, i, civic_language_t *);
@@ -178,6 +163,29 @@ void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf)
 
         conf->languages = s != main_server && conf->language_files == main_conf->language_files
                               ? main_conf->languages
-                              : languages_of(conf, s, pconf);
+                              : languages_of(conf, pconf);
+    }
+}
+
+void civic_conf_languages_tell(server_rec *main_server)
+{
+    const apr_array_header_t *above = civic_server_conf(main_server)->language_files;
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const apr_array_header_t *files = civic_server_conf(s)->language_files;
+
+        for (int i = s != main_server && above ? above->nelts : 0; files && i < files->nelts;
+             i++) {
+            const civic_language_file_t *file =
+                &APR_ARRAY_IDX(files, i, civic_language_file_t);
+
+            if (file->missing > 0) {
+                ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                             CIVIC_LOG_PREFIX "CivicLanguageFile %s %s: %d of %u texts are "
+                                              "missing, people read them in English",
+                             file->tag, file->path, file->missing,
+                             apr_hash_count(english()->texts));
+            }
+        }
     }
 }

@@ -266,6 +266,7 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    civic_conf_languages_tell(s);
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);

@@ -327,10 +327,10 @@ static void push_escaped(apr_array_header_t *parts, const char *value)
 {
     const char *text = civic_template_escape(value, parts->pool), *brace;
 
-    while ((brace = strchr(text, '{'))) {
-        push(parts, text, brace - text);
+    while ((brace = strstr(text, "{{"))) {
+        push(parts, text, brace + 1 - text);
         APR_ARRAY_PUSH(parts, const char *) = "&#123;";
-        text = brace + 1;
+        text = brace + 2;
     }
     APR_ARRAY_PUSH(parts, const char *) = text;
 }

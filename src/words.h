@@ -83,7 +83,7 @@ const char *civic_words_fill(apr_pool_t *pool, const civic_language_t *language,
 
 /**
  * A page's template in this language: {{page.<...>}}, {{language}}, {{direction}} and {{script-words}}
- * are put in, escaped (and without any brace that template.h would read); what else there is
+ * are put in, escaped (and with nothing in them that template.h would read); what else there is
  * stays. @return in the pool
  */
 const char *civic_words_page(const civic_language_t *language, const char *page,
