@@ -25,7 +25,7 @@ int civic_conf_languages_start(apr_pool_t *pconf)
 {
     const char *fault;
 
-    built_in = civic_words_built_in(&fault, pconf);
+    built_in = civic_words_all(civic_language_sources, &fault, pconf);
     if (!built_in) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, NULL, CIVIC_LOG_PREFIX "%s",
                      fault);

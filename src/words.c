@@ -233,12 +233,13 @@ void civic_words_add(apr_array_header_t *languages, civic_language_t *language)
     APR_ARRAY_PUSH(languages, civic_language_t *) = language;
 }
 
-apr_array_header_t *civic_words_built_in(const char **fault, apr_pool_t *pool)
+apr_array_header_t *civic_words_all(const civic_language_source_t *sources, const char **fault,
+                                    apr_pool_t *pool)
 {
     apr_array_header_t *languages = apr_array_make(pool, 8, sizeof(civic_language_t *));
     const civic_language_source_t *source;
 
-    for (source = civic_language_sources; source->tag; source++) {
+    for (source = sources; source->tag; source++) {
         const civic_language_t *english =
             languages->nelts > 0 ? APR_ARRAY_IDX(languages, 0, civic_language_t *) : NULL;
         civic_language_t *language;

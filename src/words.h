@@ -62,10 +62,10 @@ civic_language_t *civic_words_read(const char *tag, const char *text, apr_size_t
                                    const civic_language_t *base, int *missing,
                                    const char **fault, apr_pool_t *pool);
 
-/** The languages that are built in, English first.
- * @return of civic_language_t *, in the pool; NULL: a file of src/languages is no good, `fault` says
- * why */
-apr_array_header_t *civic_words_built_in(const char **fault, apr_pool_t *pool);
+/** Make all languages of a list whose first is English.
+ * @return of civic_language_t *, in the pool; NULL: one of them is no good, `fault` says why */
+apr_array_header_t *civic_words_all(const civic_language_source_t *sources, const char **fault,
+                                    apr_pool_t *pool);
 
 /** Add a language to others, in place of one of the same tag. */
 void civic_words_add(apr_array_header_t *languages, civic_language_t *language);

@@ -12,7 +12,7 @@
 static apr_array_header_t *built_in(apr_pool_t *pool)
 {
     const char *fault;
-    apr_array_header_t *languages = civic_words_built_in(&fault, pool);
+    apr_array_header_t *languages = civic_words_all(civic_language_sources, &fault, pool);
 
     if (!languages) {
         fail_msg("%s", fault);
