@@ -6,6 +6,9 @@ extern const char civic_asset_login_html[];
 extern const char civic_asset_message_html[];
 extern const char civic_asset_logout_html[];
 extern const char civic_asset_status_html[];
+extern const char civic_asset_link_html[];
+extern const char civic_asset_codes_html[];
+extern const char civic_asset_recovery_html[];
 extern const char civic_asset_login_js[];
 extern const char civic_asset_page_css[];
 

@@ -402,6 +402,10 @@ static authz_status judge_nobody(request_rec *r, const rule_t *rule)
 {
     civic_request_t *known = civic_request(r);
 
+    if (civic_dir_conf(r)->factor.on == 1) { /* asked again once it was shown */
+        known->doubtful = known->doubtful || rule->negated;
+        return AUTHZ_DENIED_NO_USER;
+    }
     if (r->user || !civic_authn_is_ours(r)) {
         /* Nor will he: what is not known keeps out. */
         return rule->negated ? AUTHZ_GRANTED : r->user ? AUTHZ_DENIED : AUTHZ_DENIED_NO_USER;

@@ -54,7 +54,10 @@ int civic_conf_identity(const civic_dir_conf_t *conf)
 
 const char *civic_conf_scope(const civic_dir_conf_t *conf)
 {
-    return conf->scope ? conf->scope : "BASIC_SIGNUP";
+    /* Who it is, the first factor has said. */
+    return conf->scope            ? conf->scope
+           : conf->factor.on == 1 ? "ANONYMOUS_LOGIN"
+                                  : "BASIC_SIGNUP";
 }
 
 civic_rate_t civic_conf_callback_limit(const civic_server_conf_t *conf)
@@ -175,6 +178,8 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     conf->callback_limit =
         add->callback_limit.count != CIVIC_UNSET ? add->callback_limit : base->callback_limit;
     MERGE(sessions_per_user, CIVIC_UNSET);
+    conf->enrollment = add->enrollment.said ? add->enrollment : base->enrollment;
+    MERGE(enrollment.queries, NULL);
     MERGE(exchange_limit, CIVIC_UNSET);
     MERGE(websocket_check, CIVIC_UNSET);
     conf->store = add->store.said ? add->store : base->store;
@@ -196,6 +201,8 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
+    conf->factor =
+        (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
     return conf;
 }
 
@@ -216,6 +223,11 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(life, CIVIC_UNSET);
     MERGE(language, NULL);
     MERGE(status_actions, CIVIC_UNSET);
+    MERGE(factor.on, CIVIC_UNSET);
+    MERGE(factor.enroll, CIVIC_UNSET);
+    MERGE(factor.shared, CIVIC_UNSET);
+    MERGE(factor.codes, CIVIC_UNSET);
+    MERGE(factor.max_age, CIVIC_UNSET);
     return conf;
 }
 
@@ -339,6 +351,26 @@ const command_rec civic_directives[] = {
     AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),
+
+    AP_INIT_FLAG("CivicSecondFactor", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, factor.on), OR_AUTHCFG,
+                 "On: behind the login that guards here, Civic is asked for as well "
+                 "(default Off)"),
+    AP_INIT_TAKE1("CivicEnroll", civic_set_enroll, NULL, OR_AUTHCFG,
+                  "who links accounts to Civic identities: closed (the default), the operator "
+                  "alone; self: each person once"),
+    AP_INIT_FLAG("CivicEnrollShared", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, factor.shared), OR_AUTHCFG,
+                 "On: one Civic identity may be linked to several accounts (default Off)"),
+    AP_INIT_TAKE1("CivicSecondFactorMaxAge", civic_set_factor_max_age, NULL, OR_AUTHCFG,
+                  "how old a second factor may be here (default: as old as its session)"),
+    AP_INIT_TAKE1("CivicRecovery", civic_set_recovery, NULL, OR_AUTHCFG,
+                  "how many recovery codes an account gets when it is linked, or Off (the "
+                  "default)"),
+    AP_INIT_TAKE1("CivicEnrollmentStore", civic_set_enrollment_store, NULL, RSRC_CONF,
+                  "where it is kept which account has which Civic identity: dbm:path or dbd"),
+    AP_INIT_TAKE2("CivicEnrollmentQuery", civic_set_enrollment_query, NULL, RSRC_CONF,
+                  "name of a query of the store dbd, and the SQL to use for it"),
 
     AP_INIT_TAKE1("CivicHeaderPrefix", civic_set_header_prefix, NULL, RSRC_CONF,
                   "how headers of CivicIdentity begin (default Civic-)"),

@@ -21,6 +21,7 @@ extern module AP_MODULE_DECLARE_DATA auth_civic_module;
 #define CIVIC_UNSET     (-1)
 #define CIVIC_AUTH_TYPE "Civic"
 
+struct civic_enrollments;
 struct civic_runtime;
 struct civic_socache;
 
@@ -33,7 +34,9 @@ typedef struct {
     const char *page_policy;       /* Content-Security-Policy of the login page */
     const char *cookie_suffix;     /* "-" and 8 hex digits of SHA-256 of the id */
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
-    const char *file;              /* where the section is */
+    const char *factor_suffix;     /* both again, of second factors (request.h) */
+    unsigned char factor_digest[8];
+    const char *file; /* where the section is */
     int line;
     int upstream; /* of the runtime's upstreams; set in post_config */
 } civic_application_t;
@@ -84,6 +87,24 @@ typedef struct {
     int missing; /* texts that English stands in for */
 } civic_language_file_t;
 
+typedef enum { CIVIC_ENROLL_CLOSED, CIVIC_ENROLL_SELF } civic_enroll;
+
+/** CivicSecondFactor and what goes with it; CIVIC_UNSET: not said. */
+typedef struct {
+    int on;
+    int enroll; /* civic_enroll */
+    int shared; /* a Civic identity may have several accounts */
+    int codes;  /* how many recovery codes an account gets */
+    apr_interval_time_t max_age;
+} civic_factor_conf_t;
+
+/** CivicEnrollmentStore and CivicEnrollmentQuery. */
+typedef struct {
+    int said;             /* 0: there is none */
+    const char *path;     /* of dbm: NULL: mod_dbd's database */
+    apr_table_t *queries; /* name to SQL; NULL: none said */
+} civic_enrollment_choice_t;
+
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
 typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
@@ -94,7 +115,9 @@ typedef struct {
     apr_interval_time_t exchange_timeout;
     civic_rate_t callback_limit; /* count 0: none */
     int sessions_per_user;       /* 0: any number */
-    int exchange_limit;          /* main server only, as all below */
+    civic_enrollment_choice_t enrollment;
+    struct civic_enrollments *enrollments; /* opened in post_config; NULL: none */
+    int exchange_limit;                    /* main server only, as all below */
     apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */
@@ -125,6 +148,7 @@ typedef struct {
     apr_interval_time_t idle, life;
     const char *language; /* "auto" or a tag; NULL: not said */
     int status_actions;   /* may operators end sessions by civic-status here? */
+    civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -187,7 +211,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c, conf_identity.c) ---- */
+ * conf_directory.c, conf_factor.c, conf_identity.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -222,6 +246,13 @@ const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const ar
 const char *civic_set_header_prefix(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_user_header(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_enroll(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_recovery(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_factor_max_age(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_enrollment_store(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_enrollment_query(cmd_parms *cmd, void *dir, const char *name,
+                                       const char *sql);
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);

@@ -185,6 +185,11 @@ static int takes(civic_parcel_t *parcel, const char *name, const char *value)
     return 1;
 }
 
+static const char *proof_name(const civic_record_t *record)
+{
+    return record->proof == CIVIC_PROOF_RECOVERY ? "recovery" : "civic";
+}
+
 static void tell_env(request_rec *r, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
@@ -197,6 +202,9 @@ static void tell_env(request_rec *r, const civic_session_t *session)
     apr_table_setn(env, "CIVIC_APPLICATION", record->application);
     apr_table_setn(env, "CIVIC_SCOPE", record->scope);
     apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
+    if (record->account) {
+        apr_table_setn(env, "CIVIC_SECOND_FACTOR", proof_name(record));
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
@@ -219,6 +227,9 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     civic_headers_set(parcel, "", "APPLICATION", record->application);
     civic_headers_set(parcel, "", "SCOPE", record->scope);
     civic_headers_set(parcel, "", "SESSION_ENDS", session_ends(r, session));
+    if (record->account) {
+        civic_headers_set(parcel, "", "SECOND_FACTOR", proof_name(record));
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
@@ -228,18 +239,24 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     }
 }
 
+/* Is this a location that we protect? */
+static int guards(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return civic_dir_conf(r)->factor.on == 1 || (type && !strcasecmp(type, CIVIC_AUTH_TYPE));
+}
+
 /* What a location may be told. Headers lead out of the server: they are for locations that are
  * protected by us alone. */
 static civic_told_t may_tell(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
-    const char *type = ap_auth_type(r);
     int channels = civic_conf_identity(dir);
 
-    return (civic_told_t){
-        .env = channels & CIVIC_IDENTITY_ENV,
-        .headers = type && !strcasecmp(type, CIVIC_AUTH_TYPE) ? channels : CIVIC_IDENTITY_NONE,
-        .claims = dir->claims};
+    return (civic_told_t){.env = channels & CIVIC_IDENTITY_ENV,
+                          .headers = guards(r) ? channels : CIVIC_IDENTITY_NONE,
+                          .claims = dir->claims};
 }
 
 static void tell_headers(request_rec *r)
@@ -323,8 +340,10 @@ static void forget_inherited(request_rec *r)
 void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user)
 {
     civic_request(r)->identity = lookup;
-    r->user = apr_pstrdup(r->pool, user);
-    r->ap_auth_type = (char *)CIVIC_AUTH_TYPE;
+    if (user) {
+        r->user = apr_pstrdup(r->pool, user);
+        r->ap_auth_type = (char *)CIVIC_AUTH_TYPE;
+    }
     forget_inherited(r);
     tell(r);
 }
@@ -349,6 +368,7 @@ int civic_identity_settle(request_rec *r)
 int civic_identity_restore(request_rec *r)
 {
     request_rec *before = r;
+    civic_lookup_t *identity;
 
     if (civic_request(r)->identity || !(r->main || r->prev)) {
         return DECLINED;
@@ -361,6 +381,7 @@ int civic_identity_restore(request_rec *r)
     if (!before || !before->user || (r->user && strcmp(r->user, before->user))) {
         return DECLINED;
     }
-    civic_identity_set(r, civic_request(before)->identity, before->user);
+    identity = civic_request(before)->identity;
+    civic_identity_set(r, identity, identity->is_factor ? NULL : before->user);
     return DECLINED;
 }

@@ -8,21 +8,21 @@
 
 #include "assets.h"
 #include "json.h"
+#include "page_factor.h"
+#include "refuse.h"
 #include "request.h"
 #include "template.h"
 
-/* Templates with their fixed words put in. */
-struct civic_pages {
-    const char *login, *message, *logout;
-};
-
-const struct civic_pages *civic_pages_make(const civic_language_t *language, apr_pool_t *pool)
+const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool_t *pool)
 {
-    struct civic_pages *pages = apr_palloc(pool, sizeof(*pages));
+    civic_pages_t *pages = apr_palloc(pool, sizeof(*pages));
 
     pages->login = civic_words_page(language, civic_asset_login_html, pool);
     pages->message = civic_words_page(language, civic_asset_message_html, pool);
     pages->logout = civic_words_page(language, civic_asset_logout_html, pool);
+    pages->link = civic_words_page(language, civic_asset_link_html, pool);
+    pages->codes = civic_words_page(language, civic_asset_codes_html, pool);
+    pages->recovery = civic_words_page(language, civic_asset_recovery_html, pool);
     return pages;
 }
 
@@ -130,6 +130,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "title", civic_words_text(language, "page.title.login"));
     apr_table_setn(values, "words", civic_words_reason(language, page->reason));
     apr_table_setn(values, "button", civic_words_text(language, "page.button.login"));
+    if (page->factor) {
+        civic_page_factor_values(r, values, page->factor);
+    }
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
@@ -206,6 +209,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     apr_table_setn(values, "words", civic_words_reason(language, reason));
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
+    if (reason == CIVIC_NOT_ENROLLED) {
+        apr_table_setn(values, "contact", civic_page_contact(r));
+    }
     if (retry) {
         /* Without a new login this person would be refused again. */
         apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
@@ -240,19 +246,25 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
+    int status = civic_refusal_status(r, reason);
     const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
     json_t *problem =
         json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
                   apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL), "title",
-                  title_of(language, info->status), "status", info->status, "reason",
-                  info->name, "detail", civic_words_reason(language, reason), "reference",
+                  title_of(language, status), "status", status, "reason", info->name, "detail",
+                  civic_words_reason(language, reason), "reference",
                   civic_request_reference(r), "retry", retries[info->retry]);
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
+}
+
+apr_table_t *civic_page_values(request_rec *r)
+{
+    return values_make(r);
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)

@@ -5,6 +5,7 @@
 #include <httpd.h>
 #include "conf.h"
 #include "reason.h"
+#include "request.h"
 #include "respond.h"
 #include "words.h"
 
@@ -15,13 +16,17 @@ typedef struct {
     const char *state; /* sealed, state.h */
     apr_time_t issued; /* of the state */
     int hide_intro;
-    civic_reason reason; /* why it is shown: its words stand on the page */
-    const char *cause;   /* more about that, NULL for none */
+    civic_reason reason;                /* why it is shown: its words stand on the page */
+    const char *cause;                  /* more about that, NULL for none */
+    const civic_first_factor_t *factor; /* NULL: Civic is the only one */
 } civic_login_page_t;
 
 /** The templates of the pages in one language. */
-struct civic_pages;
-const struct civic_pages *civic_pages_make(const civic_language_t *language, apr_pool_t *pool);
+typedef struct civic_pages {
+    const char *login, *message, *logout, *link, *codes, *recovery;
+} civic_pages_t;
+
+const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool_t *pool);
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 
@@ -33,6 +38,9 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
  * Require rules keep somebody out, also rules and scope. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
+
+/** What every page needs, for page_factor.c. */
+apr_table_t *civic_page_values(request_rec *r);
 
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);

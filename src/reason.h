@@ -41,6 +41,15 @@ typedef enum {
       CIVIC_RETRY_LOGIN)                                                                      \
     X(CIVIC_LOGIN_NOT_FRESH, "login-not-fresh", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
     X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    /* behind another login */                                                                \
+    X(CIVIC_SECOND_FACTOR_REQUIRED, "second-factor-required", 403, CIVIC_LOUD_DEBUG,          \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_LINK_REQUIRED, "link-required", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_NOT_ENROLLED, "not-enrolled", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_SECOND_FACTOR_FOREIGN, "second-factor-foreign", 403, CIVIC_LOUD_WARN,             \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_IDENTITY_TAKEN, "identity-taken", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)        \
+    X(CIVIC_RECOVERY_REFUSED, "recovery-refused", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)    \
     /* what the page posts back */                                                            \
     X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)                        \
     X(CIVIC_CROSS_ORIGIN, "cross-origin", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
@@ -91,6 +100,8 @@ typedef enum {
     /* this server */                                                                         \
     X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER) \
     X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER) \
+    X(CIVIC_ENROLLMENT_DOWN, "enrollment-unavailable", 503, CIVIC_LOUD_ERROR,                 \
+      CIVIC_RETRY_LATER)                                                                      \
     X(CIVIC_NOT_CONFIGURED, "not-configured", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)       \
     X(CIVIC_INTERNAL, "internal", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER)
 

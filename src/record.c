@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 1, VERSION_BOUND = 2 };
 
 /* ---- writing ---- */
 
@@ -33,7 +33,8 @@ static unsigned char *text_put(unsigned char *out, const char *text)
 static apr_size_t record_size(const civic_record_t *record)
 {
     apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
-                      + text_size(record->scope) + text_size(record->user_id);
+                      + text_size(record->scope) + text_size(record->user_id)
+                      + (record->account ? text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
         size += 1 + text_size(record->claims.items[i].label)
@@ -52,12 +53,16 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         return 0;
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
-    *out++ = VERSION;
+    *out++ = record->account ? VERSION_BOUND : VERSION;
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
     out = text_put(out, record->scope);
     out = text_put(out, record->user_id);
+    if (record->account) {
+        out = text_put(out, record->account);
+        *out++ = (unsigned char)record->proof;
+    }
     out = number_put(out, (apr_uint64_t)record->claims.count, 2);
     for (int i = 0; i < record->claims.count; i++) {
         *out++ = record->claims.items[i].flags;
@@ -135,8 +140,9 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     reader_t reader = {data, len, 0};
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
+    apr_uint64_t version = number_get(&reader, 1);
 
-    if (len > CIVIC_RECORD_MAX || number_get(&reader, 1) != VERSION) {
+    if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_BOUND)) {
         return 0;
     }
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
@@ -148,6 +154,11 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     read.application = text_get(&reader, pool);
     read.scope = text_get(&reader, pool);
     read.user_id = text_get(&reader, pool);
+    if (version == VERSION_BOUND) {
+        read.account = text_get(&reader, pool);
+        read.proof = (civic_proof)number_get(&reader, 1);
+        reader.broken = reader.broken || read.proof > CIVIC_PROOF_RECOVERY;
+    }
     claims_get(&reader, &read.claims, pool);
     if (reader.broken || reader.left > 0) {
         return 0;

@@ -36,7 +36,7 @@ request_rec *civic_request_first(request_rec *r)
 static void look_up(civic_lookup_t *lookup, request_rec *first)
 {
     const civic_server_conf_t *conf = civic_server_conf(first->server);
-    const char *name = civic_cookie_name(first, lookup->application->cookie_suffix);
+    const char *name = civic_cookie_name(first, civic_lookup_suffix(lookup));
     const apr_array_header_t *cookies = civic_request(first)->cookies;
 
     lookup->reason = CIVIC_LOGIN_REQUIRED;
@@ -50,6 +50,11 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
         lookup->cookies++;
         reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
                                     conf->realm, lookup->application->sip.app_id, first->pool);
+        /* Neither kind passes for the other, whatever its cookie is called. */
+        if (reason == CIVIC_OK
+            && (lookup->session.record.account != NULL) != lookup->is_factor) {
+            reason = CIVIC_LOGIN_REQUIRED;
+        }
         if (reason != CIVIC_LOGIN_REQUIRED) {
             lookup->reason = reason;
             return;
@@ -57,7 +62,20 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
     }
 }
 
-civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application)
+const char *civic_lookup_suffix(const civic_lookup_t *lookup)
+{
+    return lookup->is_factor ? lookup->application->factor_suffix
+                             : lookup->application->cookie_suffix;
+}
+
+const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup)
+{
+    return lookup->is_factor ? lookup->application->factor_digest
+                             : lookup->application->digest;
+}
+
+static civic_lookup_t *lookup_get(request_rec *r, const civic_application_t *application,
+                                  int is_factor)
 {
     request_rec *first = civic_request_first(r);
     civic_request_t *known = civic_request(first);
@@ -68,15 +86,26 @@ civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t 
     }
     for (int i = 0; i < known->lookups->nelts; i++) {
         lookup = APR_ARRAY_IDX(known->lookups, i, civic_lookup_t *);
-        if (lookup->application == application) {
+        if (lookup->application == application && lookup->is_factor == is_factor) {
             return lookup;
         }
     }
     lookup = apr_pcalloc(first->pool, sizeof(*lookup));
     lookup->application = application;
+    lookup->is_factor = is_factor;
     look_up(lookup, first);
     APR_ARRAY_PUSH(known->lookups, civic_lookup_t *) = lookup;
     return lookup;
+}
+
+civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application)
+{
+    return lookup_get(r, application, 0);
+}
+
+civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application)
+{
+    return lookup_get(r, application, 1);
 }
 
 const char *civic_request_reference(request_rec *r)

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "reason.h"
 #include "session.h"
+#include "state.h"
 #include "words.h"
 
 struct ap_directive_t;
@@ -20,6 +21,7 @@ struct civic_endpoint;
 /** A session as one application's cookie brought it, or why there is none. */
 typedef struct {
     const civic_application_t *application;
+    int is_factor;       /* of second factors, not of logins by themselves */
     civic_reason reason; /* CIVIC_OK, CIVIC_LOGIN_REQUIRED, CIVIC_STORE_UNAVAILABLE */
     civic_session_t session;
     int cookies; /* how many of that name the browser sent */
@@ -47,6 +49,13 @@ typedef struct {
     const civic_claim_choice_t *claims;
 } civic_told_t;
 
+/** A location of CivicSecondFactor, behind its first login. */
+typedef struct {
+    civic_state_factor_t state; /* what its pages are for */
+    const char *name;           /* the account as the first login spells it */
+    int linked;                 /* it has a Civic identity */
+} civic_first_factor_t;
+
 typedef struct {
     /* of the chain's first request alone */
     apr_array_header_t *cookies; /* of civic_cookie_t: ours, taken out of the header */
@@ -61,12 +70,14 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
-    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
-    int authorizing;           /* the Require rules are being judged, see authn.c */
-    int strict;                /* negated rules keep out who is not known yet */
-    int doubtful;              /* a negated rule was asked while nobody was known */
-    int asked;                 /* so was an expression */
-    int filtered;              /* its filters are there, see privacy.c */
+    apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;                    /* the Require rules are being judged, see authn.c */
+    int strict;                         /* negated rules keep out who is not known yet */
+    int doubtful;                       /* a negated rule was asked while nobody was known */
+    int asked;                          /* so was an expression */
+    const civic_first_factor_t *factor; /* NULL: none is known */
+    int factor_shown;                   /* the second one was, too */
+    int filtered;                       /* its filters are there, see privacy.c */
 } civic_request_t;
 
 /** Of this request; made when there is none yet. */
@@ -77,6 +88,13 @@ request_rec *civic_request_first(request_rec *r);
 
 /** The session that this browser has at an application; looked up once. Never NULL. */
 civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application);
+
+/** The same of second factors, which have cookies of their own: for no account in particular. */
+civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application);
+
+/** How the name of a session's cookie ends (cookie.h), and the digest for the login cookie. */
+const char *civic_lookup_suffix(const civic_lookup_t *lookup);
+const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);

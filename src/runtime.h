@@ -40,6 +40,13 @@ int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pco
  * what is wrong */
 const char *civic_startup_store_fault(server_rec *s, const char *directive);
 
+/** Open the enrollment stores of all hosts: startup_factor.c. @return 1; 0 after the reason was logged */
+int civic_startup_factor(server_rec *s, apr_pool_t *pconf);
+
+/** What is missing for CivicSecondFactor, CivicEnrollmentStore or CivicEnrollmentQuery of this host
+ * (startup_factor.c). @return NULL, or what is wrong */
+const char *civic_startup_factor_fault(const server_rec *host, const char *directive);
+
 /* Hooks, in the order in which httpd runs them. */
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "shm_shard.h"
 
 enum { BLOCK = 128, KIND_UNUSED = 0, KIND_FIRST = 1, KIND_FURTHER = 2 };
@@ -98,29 +99,6 @@ static inline void words_read(void *to, const void *shared, apr_size_t len)
 }
 
 /* ---- checksums: against torn and damaged sessions, not against people ---- */
-
-static inline apr_uint64_t checksum_word(apr_uint64_t sum, apr_uint64_t word)
-{
-    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
-    return sum ^ sum >> 32;
-}
-
-static inline apr_uint64_t checksum_add(apr_uint64_t sum, const void *data, apr_size_t len)
-{
-    const char *bytes = data;
-    apr_uint64_t word;
-
-    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
-        memcpy(&word, bytes, sizeof(word));
-        sum = checksum_word(sum, word);
-    }
-    if (len) {
-        word = 0;
-        memcpy(&word, bytes, len);
-        sum = checksum_word(sum, word);
-    }
-    return sum;
-}
 
 static inline apr_uint64_t checksum_of(const entry_t *entry, const void *record)
 {

@@ -132,6 +132,23 @@ static void check_store(check_t *check, const ap_directive_t *node)
     }
 }
 
+/* What is said outside of all hosts counts for each: one that has what it needs is enough. */
+static void check_factor(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args, *fault = NULL;
+
+    if (!strcasecmp(ap_getword_conf(check->pool, &args), "Off")) {
+        return;
+    }
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        fault = civic_startup_factor_fault(s, node->directive);
+        if (!fault) {
+            return;
+        }
+    }
+    complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -150,6 +167,10 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);
+        }
+        else if (!strcasecmp(node->directive, "CivicSecondFactor")
+                 || !strncasecmp(node->directive, "CivicEnrollment", 15)) {
+            check_factor(check, node, host);
         }
         check_nodes(check, node->first_child, host);
     }
@@ -261,6 +282,7 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 {
     const civic_server_conf_t *conf = civic_server_conf(s);
     civic_runtime_t *runtime;
+    server_rec *first = s;
     int limit;
 
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
@@ -284,7 +306,7 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    return OK;
+    return civic_startup_factor(first, pconf) ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)

@@ -120,6 +120,8 @@ static apr_array_header_t *numbers(const civic_metrics_t *metrics, apr_pool_t *p
         {"Requests with one that has ended", CIVIC_COUNT_SESSION_EXPIRED},
         {"Requests while the store did not answer", CIVIC_COUNT_SESSION_UNAVAILABLE},
         {"Logins", CIVIC_COUNT_LOGINS},
+        {"Accounts linked", CIVIC_COUNT_LINKS},
+        {"Logins by a recovery code", CIVIC_COUNT_RECOVERIES},
         {"Logouts", CIVIC_COUNT_LOGOUTS},
         {"Sessions ended by operators", CIVIC_COUNT_ENDED},
         {"WebSockets closed with their session", CIVIC_COUNT_WEBSOCKETS_CLOSED},
