@@ -312,8 +312,8 @@ static const char *placeholder_value(const civic_language_t *language, const cha
     if (!strncmp(name, PAGE_GROUP, strlen(PAGE_GROUP))) {
         return apr_hash_get(language->texts, name, APR_HASH_KEY_STRING);
     }
-    return !strcmp(name, "language")       ? language->tag
-           : !strcmp(name, "direction")    ? language->direction
+    return !strcmp(name, "lang")           ? language->tag
+           : !strcmp(name, "dir")          ? language->direction
            : !strcmp(name, "script-words") ? language->script
                                            : NULL;
 }

@@ -82,7 +82,7 @@ const char *civic_words_fill(apr_pool_t *pool, const civic_language_t *language,
                              const char *key, ...) __attribute__((sentinel));
 
 /**
- * A page's template in this language: {{page.<...>}}, {{language}}, {{direction}} and {{script-words}}
+ * A page's template in this language: {{page.<...>}}, {{lang}}, {{dir}} and {{script-words}}
  * are put in, escaped (and with nothing in them that template.h would read); what else there is
  * stays. @return in the pool
  */

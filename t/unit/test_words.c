@@ -436,7 +436,7 @@ static void templates_get_words_escaped_and_keep_the_rest(void **state)
 
     assert_string_equal(
         civic_words_page(language,
-                         "{{language}} {{direction}} {{page.again}} {{page.none}} {{?a}}{{a}}"
+                         "{{lang}} {{dir}} {{page.again}} {{page.none}} {{?a}}{{a}}"
                          "{{/}} {{*rules}}{{words}}{{*}} {{ }} }} {{",
                          *state),
         "xx-YY rtl &lt;b&gt;&#39;&quot;&amp; {{page.none}} {{?a}}{{a}}{{/}} "
