@@ -171,7 +171,7 @@ for my $tag (qw(de ja)) {
         "$tag: for programs, too");
 }
 $answer = $member->get('/nobody/', 'Accept-Language' => 'fr');
-my ($account) = $answer->decoded_content =~ /en tant que ([0-9a-f-]+) et/;
+my ($account) = $answer->decoded_content =~ /celle de ([0-9a-f-]+),/;
 ok($account, 'fr: who is logged in stands where French wants it') or diag $answer->as_string;
 
 # ---- a site's own ----
