@@ -228,6 +228,17 @@ static int is_key_of_reason(const char *key)
     return 0;
 }
 
+/* words.key, and not the beginning of a longer one. */
+static int is_member(const char *script, const char *name)
+{
+    for (const char *p = script; (p = strstr(p, name)); p++) {
+        if (!isalnum((unsigned char)p[strlen(name)])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void every_key_is_used(void **state)
 {
     const civic_language_t *english = language_at(built_in(*state), 0);
@@ -244,7 +255,8 @@ static void every_key_is_used(void **state)
             used = is_key_of_reason(key + 7);
         }
         else if (!strncmp(key, "login.", 6)) {
-            used = strstr(script, apr_psprintf(*state, "'%s'", key + 6)) != NULL;
+            used = strstr(script, apr_psprintf(*state, "'%s'", key + 6))
+                   || is_member(script, apr_psprintf(*state, "words.%s", key + 6));
         }
         else {
             used = strstr(c, apr_psprintf(*state, "\"%s\"", key))
