@@ -44,15 +44,59 @@ static const char *site_name(request_rec *r)
     return plain;
 }
 
+/* Words that stand in the templates. */
+static const struct {
+    const char *name, *words;
+} fixed[] = {
+    {"lang", "en"},
+    {"dir", "ltr"},
+    {"asks-title", "Civic will share with this site:"},
+    {"no-script",
+     "This login needs JavaScript. Please switch it on for this site and load the "
+     "page again."},
+    {"again", "Try again"},
+    {"start-again", "Start again"},
+    {"logout-words", "Log out"},
+    {"logout-again", "Log out and start again"},
+    {"reference-label", "Reference:"},
+    {NULL, NULL},
+};
+
+/* What a scope request asks the person for, a line each. */
+static const struct {
+    const char *scope;
+    const char *words[5]; /* NULL at the end */
+} asks[] = {
+    {"ANONYMOUS_LOGIN", {"A number that only this site knows you by", NULL}},
+    {"BASIC_SIGNUP", {"Your email address", "Your phone number", NULL}},
+    {"PROOF_OF_IDENTITY",
+     {"Your identity document and its picture", "Your name and date of birth",
+      "Your email address", "Your phone number", NULL}},
+    {"PROOF_OF_RESIDENCE", {"Your address", NULL}},
+    {"PROOF_OF_AGE", {"Your age", NULL}},
+    {NULL, {NULL}},
+};
+
 /* What every page needs. */
 static apr_table_t *values_make(request_rec *r)
 {
-    apr_table_t *values = apr_table_make(r->pool, 20);
+    apr_table_t *values = apr_table_make(r->pool, 32);
 
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
+    for (int i = 0; fixed[i].name; i++) {
+        apr_table_setn(values, fixed[i].name, fixed[i].words);
+    }
     return values;
+}
+
+static void push_words(apr_array_header_t *rows, const char *words)
+{
+    apr_table_t *row = apr_table_make(rows->pool, 1);
+
+    apr_table_setn(row, "words", words);
+    APR_ARRAY_PUSH(rows, apr_table_t *) = row;
 }
 
 /* A row for each Require rule that keeps this person out: its words. */
@@ -63,13 +107,26 @@ static apr_hash_t *rules_make(request_rec *r)
     apr_hash_t *lists = apr_hash_make(r->pool);
 
     for (int i = 0; unmet && i < unmet->nelts; i++) {
-        apr_table_t *row = apr_table_make(r->pool, 1);
-
-        apr_table_setn(row, "words", APR_ARRAY_IDX(unmet, i, civic_unmet_t).words);
-        APR_ARRAY_PUSH(rows, apr_table_t *) = row;
+        push_words(rows, APR_ARRAY_IDX(unmet, i, civic_unmet_t).words);
     }
     apr_hash_set(lists, "rules", APR_HASH_KEY_STRING, rows);
     return lists;
+}
+
+/* A row for each thing that the person will be asked for. */
+static void asks_add(apr_hash_t *lists, const char *scope, apr_pool_t *pool)
+{
+    apr_array_header_t *rows = apr_array_make(pool, 4, sizeof(apr_table_t *));
+
+    for (int i = 0; asks[i].scope; i++) {
+        for (int j = 0; !strcmp(asks[i].scope, scope) && asks[i].words[j]; j++) {
+            push_words(rows, asks[i].words[j]);
+        }
+    }
+    if (rows->nelts == 0) {
+        push_words(rows, apr_pstrcat(pool, "What Civic calls ", scope, NULL));
+    }
+    apr_hash_set(lists, "asks", APR_HASH_KEY_STRING, rows);
 }
 
 static const char message_policy[] = "default-src 'none'; style-src 'self'; "
@@ -99,7 +156,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     const civic_application_t *app = page->application;
     const civic_reason_info_t *info = civic_reason_info(page->reason);
     apr_table_t *values = values_make(r);
+    apr_hash_t *lists = rules_make(r);
 
+    asks_add(lists, page->scope, r->pool);
     apr_table_setn(values, "app-id", app->sip.app_id);
     apr_table_setn(values, "scope", page->scope);
     apr_table_setn(values, "hide-intro", page->hide_intro ? "true" : "false");
@@ -126,7 +185,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_login_html, values, rules_make(r), r->pool),
+        civic_template_render_lists(civic_asset_login_html, values, lists, r->pool),
         app->page_policy);
 }
 
