@@ -60,15 +60,37 @@ static const char *site_name(request_rec *r)
     return plain;
 }
 
+/* What a scope request asks the person for, a line each: keys of words. */
+static const struct {
+    const char *scope;
+    const char *keys[5]; /* NULL at the end */
+} asks[] = {
+    {"ANONYMOUS_LOGIN", {"page.asks.number", NULL}},
+    {"BASIC_SIGNUP", {"page.asks.email", "page.asks.phone", NULL}},
+    {"PROOF_OF_IDENTITY",
+     {"page.asks.document", "page.asks.name", "page.asks.email", "page.asks.phone", NULL}},
+    {"PROOF_OF_RESIDENCE", {"page.asks.address", NULL}},
+    {"PROOF_OF_AGE", {"page.asks.age", NULL}},
+    {NULL, {NULL}},
+};
+
 /* What every page needs. */
 static apr_table_t *values_make(request_rec *r)
 {
-    apr_table_t *values = apr_table_make(r->pool, 20);
+    apr_table_t *values = apr_table_make(r->pool, 32);
 
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
     return values;
+}
+
+static void push_words(apr_array_header_t *rows, const char *words)
+{
+    apr_table_t *row = apr_table_make(rows->pool, 1);
+
+    apr_table_setn(row, "words", words);
+    APR_ARRAY_PUSH(rows, apr_table_t *) = row;
 }
 
 /* A row for each Require rule that keeps this person out: its words. */
@@ -79,13 +101,28 @@ static apr_hash_t *rules_make(request_rec *r)
     apr_hash_t *lists = apr_hash_make(r->pool);
 
     for (int i = 0; unmet && i < unmet->nelts; i++) {
-        apr_table_t *row = apr_table_make(r->pool, 1);
-
-        apr_table_setn(row, "words", APR_ARRAY_IDX(unmet, i, civic_unmet_t).words);
-        APR_ARRAY_PUSH(rows, apr_table_t *) = row;
+        push_words(rows, APR_ARRAY_IDX(unmet, i, civic_unmet_t).words);
     }
     apr_hash_set(lists, "rules", APR_HASH_KEY_STRING, rows);
     return lists;
+}
+
+/* A row for each thing that the person will be asked for. */
+static void asks_add(apr_hash_t *lists, const civic_language_t *language, const char *scope,
+                     apr_pool_t *pool)
+{
+    apr_array_header_t *rows = apr_array_make(pool, 4, sizeof(apr_table_t *));
+
+    for (int i = 0; asks[i].scope; i++) {
+        for (int j = 0; !strcmp(asks[i].scope, scope) && asks[i].keys[j]; j++) {
+            push_words(rows, civic_words_text(language, asks[i].keys[j]));
+        }
+    }
+    if (rows->nelts == 0) {
+        push_words(rows,
+                   civic_words_fill(pool, language, "page.asks.other", "scope", scope, NULL));
+    }
+    apr_hash_set(lists, "asks", APR_HASH_KEY_STRING, rows);
 }
 
 static const char message_policy[] = "default-src 'none'; style-src 'self'; "
@@ -118,7 +155,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(page->reason);
     apr_table_t *values = values_make(r);
+    apr_hash_t *lists = rules_make(r);
 
+    asks_add(lists, language, page->scope, r->pool);
     apr_table_setn(values, "app-id", app->sip.app_id);
     apr_table_setn(values, "scope", page->scope);
     apr_table_setn(values, "hide-intro", page->hide_intro ? "true" : "false");
@@ -148,7 +187,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(language->pages->login, values, rules_make(r), r->pool),
+        civic_template_render_lists(language->pages->login, values, lists, r->pool),
         app->page_policy);
 }
 
