@@ -63,14 +63,19 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+void civic_enrollment_sort(apr_array_header_t *hashes)
+{
+    if (hashes->nelts > 1) {
+        qsort(hashes->elts, (size_t)hashes->nelts, sizeof(const char *), by_text);
+    }
+}
+
 static apr_array_header_t *sorted(const apr_array_header_t *hashes, apr_pool_t *pool)
 {
     apr_array_header_t *copy =
         hashes ? apr_array_copy(pool, hashes) : apr_array_make(pool, 1, sizeof(const char *));
 
-    if (copy->nelts > 1) {
-        qsort(copy->elts, (size_t)copy->nelts, sizeof(const char *), by_text);
-    }
+    civic_enrollment_sort(copy);
     return copy;
 }
 

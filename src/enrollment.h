@@ -131,7 +131,8 @@ const char *civic_enrollment_dbm_create(const char *path, apr_pool_t *pool);
 
 /* ---- SQL: apr_dbd ---- */
 
-/** What is asked, see doc/enrollment.md: civic_enrollment_query_names, _defaults. */
+/** What is asked. An administrator may say each otherwise, with the same parameters in the same order
+ * (see doc/enrollment.md), written as in apr_dbd_prepare: %s, %lld. */
 typedef enum {
     CIVIC_QUERY_FIND,
     CIVIC_QUERY_IDENTITY,
@@ -145,18 +146,19 @@ typedef enum {
     CIVIC_QUERIES
 } civic_enrollment_query;
 
-/** As an administrator names them, and what they are where he says nothing. Parameters are written
- * as in apr_dbd_prepare: %s, %lld. */
+/** As an administrator names them, and what is asked where he says nothing. */
 extern const char *const civic_enrollment_query_names[CIVIC_QUERIES];
 extern const char *const civic_enrollment_query_defaults[CIVIC_QUERIES];
+
+/** The tables that the default queries expect: statements of SQL, NULL behind the last. */
+extern const char *const civic_enrollment_schema[];
 
 /** Where connections come from. Nothing has to be prepared on them. */
 typedef struct {
     /**
-     * A connection for this thread, until release. One that turned out to be broken before is
-     * opened again here.
+     * A connection for this thread, until release. One that is known to be broken is opened again.
      * @param error set when it fails: a text without password
-     * @return what release gets back, non-NULL; NULL when there is none
+     * @return what release gets back, never NULL; NULL when there is none
      */
     void *(*acquire)(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
                      const char **error, apr_pool_t *pool);
@@ -168,6 +170,17 @@ typedef struct {
 /** @param dbd copied. @return never NULL */
 civic_enrollments_t *civic_enrollment_dbd_open(const civic_enrollment_dbd_t *dbd,
                                                apr_pool_t *pool);
+
+/** Make the tables. @return NULL, or what is wrong */
+const char *civic_enrollment_dbd_create(const civic_enrollment_dbd_t *dbd, apr_pool_t *pool);
+
+/**
+ * One connection of our own, for one thread, opened when it is wanted: for programs that are not httpd.
+ * @param params as DBDParams, the driver's own
+ * @return NULL with `*error` when APR has no such driver
+ */
+civic_enrollment_dbd_t *civic_enrollment_connection(const char *driver, const char *params,
+                                                    const char **error, apr_pool_t *pool);
 
 /* ---- what a store implements ---- */
 
@@ -187,6 +200,9 @@ typedef struct {
                                     const char **, apr_pool_t *);
     civic_enrollment_result (*verify)(civic_enrollments_t *, const char **, apr_pool_t *);
 } civic_enrollment_ops_t;
+
+/** Into the order that stores give recovery codes in. */
+void civic_enrollment_sort(apr_array_header_t *hashes);
 
 struct civic_enrollments {
     const civic_enrollment_ops_t *ops;

@@ -3,6 +3,7 @@
 
 #include <apr_hash.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <string.h>
 
 #include "page.h"
@@ -76,6 +77,7 @@ const civic_reply_t *civic_page_link(request_rec *r, const civic_first_factor_t 
     apr_table_t *values = civic_page_values(r);
 
     apr_table_setn(values, "account", factor->name);
+    apr_table_setn(values, "host", ap_get_server_name(r));
     apr_table_setn(values, "state", state);
     apr_table_setn(values, "reason", civic_reason_info(CIVIC_LINK_REQUIRED)->name);
     apr_table_setn(values, "reference", civic_request_reference(r));

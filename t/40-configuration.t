@@ -112,6 +112,7 @@ sub section {
     return sprintf qq{<CivicApplication "%s">\n%s%s\n</CivicApplication>\n}, $id // 'CO-A', $rest, $line;
 }
 my $application = section('');
+my $dbd = "LoadModule dbd_module \${CIVIC_MODULES}/mod_dbd.so\n";
 my %around = (
     application => sub { section(shift) },
     server      => sub {"$application\n$_[0]\n"},
@@ -279,6 +280,20 @@ my @cases = (
             map({ ($_ => $interval) } qw(soon -5 5m 5min30s 0x10 ""), '1.5h', '9999999999'),
             map({ ($_ => $span) } qw(0 999ms 99999h))
         ] } qw(CivicSessionIdle CivicSessionLife)),
+    [ location => 'CivicSecondFactor', [qw(Off off)], map { ($_ => qr/must be On or Off/) } qw(maybe 2 "") ],
+    [ location => 'CivicEnroll', [qw(self closed CLOSED)], map { ($_ => qr/must be closed or self/) } qw(open On "") ],
+    [ location => 'CivicEnrollShared', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicSecondFactorMaxAge',
+        [qw(30 10min 12h 30000ms)],
+        map({ ($_ => $interval) } qw(soon -5 5m 5min30s ""), '9999999999'),
+        map({ ($_ => qr/must be at least 30 seconds/) } qw(1 29s 29999ms)),
+    ],
+    [ location => 'CivicRecovery', [qw(1 10 16 0 Off off)], map { ($_ => qr/must be a number of codes, 1 to 16, or Off/) } qw(17 -1 1x 1000 On "") ],
+    [   host => 'CivicEnrollmentStore',
+        [ 'dbm:enrollments', 'dbm:/var/lib/civic/enrollments' ],
+        map({ ($_ => qr{must be dbm:path, as dbm:/var/lib/civic/enrollments, or dbd}) } qw(dbm dbm: file:/x DBM:/x dbd:x shm "")),
+        dbd => qr/dbd is the database of mod_dbd, which is not loaded/,
+    ],
     [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
     [ location => 'CivicIdentity', [qw(env headers both none BOTH)], map { ($_ => qr/must be env, headers, both or none/) } qw(header "") ],
@@ -452,6 +467,20 @@ my @wholes = (
     [ 'CivicLanguage of a file', "CivicLanguageFile it good.lang\n$vhost<Location /x>\nCivicLanguage it-CH\n</Location>\n</VirtualHost>\n", '' ],
     [ 'CivicLanguage of another host\'s file', "${vhost}CivicLanguageFile it good.lang\n</VirtualHost>\n<Location /x>\n>>CivicLanguage it\n</Location>\n",
         qr/CivicLanguage it: this language is not there/ ],
+    [ 'a second factor without a store', "$application<Location /x>\n>>CivicSecondFactor On\n</Location>\n",
+        qr{CivicSecondFactor: it needs a place for who is who: say CivicEnrollmentStore dbm:/var/lib/civic/enrollments} ],
+    [ 'one with a store', "${application}CivicEnrollmentStore dbm:x\n<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    [ 'one with the store of another host', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
+        . "<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicSecondFactor On\n</Location>\n</VirtualHost>\n", qr/CivicSecondFactor: it needs a place/ ],
+    [ 'one for all hosts, of which one has a store', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
+        . "<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    [ 'a query without dbd', ">>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/CivicEnrollmentQuery: it has no use without CivicEnrollmentStore dbd/ ],
+    [ 'a query for files', "CivicEnrollmentStore dbm:x\n>>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/it has no use without CivicEnrollmentStore dbd/ ],
+    [ 'a query that there is not', ">>CivicEnrollmentQuery guess \"SELECT 1\"\n", qr/CivicEnrollmentQuery guess: there is no such query: find, \w+/ ],
+    [ 'a query without SQL', ">>CivicEnrollmentQuery find\n", qr/takes two arguments/ ],
+    [ 'a query of no SQL', ">>CivicEnrollmentQuery find \"\"\n", qr/takes two arguments|the SQL is missing/ ],
+    [ 'a query in a location', "<Location /x>\n>>CivicEnrollmentQuery find \"SELECT 1\"\n</Location>\n", $here ],
+    [ 'a database', "$dbd>>CivicEnrollmentStore dbd\nCivicEnrollmentQuery find \"SELECT 1\"\n", '' ],
     [ 'AuthType of somebody else', "<Location /x>\nAuthType Basic\n</Location>\n", '' ],
     [ 'the smallest', $application . $guarded, '' ],
 );
@@ -466,7 +495,9 @@ my %value = (
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
-    CivicCallbackLimit => '300/min', CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
+    CivicCallbackLimit => '300/min', CivicSecondFactor => 'Off', CivicEnroll => 'self', CivicEnrollShared => 'On',
+    CivicSecondFactorMaxAge => '10min', CivicRecovery => '10', CivicEnrollmentStore => 'dbm:x',
+    CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -480,14 +511,14 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|ExchangeLimit|WebSocket/;
+        my $global = $name =~ /SessionStore|Seal|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|SecondFactor$|Shared/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
+        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared/;
 }
 
 my @all;
@@ -504,7 +535,7 @@ plan tests => @all + 2;
 # Every directive of the manual is here.
 my %manual = map { ($_ => 1) } slurp(Civic::Env::source_dir() . '/doc/directives.md') =~ /^## `(Civic\w+)`/mg;
 # Those that only a store of several nodes has are tried beside it.
-my %tried = map { ($_ => 1) } keys %context,
+my %tried = map { ($_ => 1) } keys %context, 'CivicEnrollmentQuery',
     slurp(dirname(__FILE__) . '/64-store-configuration.t') =~ /\b(CivicSessionStore\w+File)\b/g;
 is_deeply([ sort keys %tried ], [ sort keys %manual ], 'each directive of doc/directives.md is tried');
 

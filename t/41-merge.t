@@ -4,11 +4,14 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
+use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 use File::Temp ();
+use MIME::Base64 qw(encode_base64);
 
 use lib 't/lib';
 use Civic::Client ();
+use Civic::Enrollments ();
 use Civic::Log ();
 use Civic::Server ();
 
@@ -36,13 +39,18 @@ my @htaccess = (
     [ 'CivicWebSocketCheck 5s',           500, qr/CivicWebSocketCheck not allowed here/ ],
     [ 'CivicIdentity all',                500, qr/CivicIdentity all: it must be env, headers, both or none/ ],
     [ 'CivicClaims a.b A_B',              500, qr/CivicClaims A_B: a\.b has the name CIVIC_A_B already/ ],
+    [ 'CivicEnroll open',                 500, qr/CivicEnroll open: it must be closed or self/ ],
+    [ 'CivicRecovery many',               500, qr/CivicRecovery many: it must be a number/ ],
+    [ 'CivicSecondFactorMaxAge 5s',       500, qr/CivicSecondFactorMaxAge 5s: it must be at least 30/ ],
+    [ 'CivicEnrollmentStore dbm:x',       500, qr/CivicEnrollmentStore not allowed here/ ],
+    [ 'CivicEnrollmentQuery find x',      500, qr/CivicEnrollmentQuery not allowed here/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 6 * 32 + 4 * 4 + 3 * @htaccess + 13;
+plan tests => 6 * 32 + 4 * 4 + 3 * @htaccess + 13 + 14;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -205,3 +213,55 @@ $other->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic:
     Civic::Server::host('SITE', 'DocumentRoot ' . $other->dir . "/htdocs\nAlias /members " . $other->dir . "/htdocs\n"));
 $other->start;
 is($other->client->get('/members/')->code, 401, 'AllowOverride None: .htaccess opens nothing');
+
+# ---- Civic behind another login: seen by who has linked an account ----
+my $accounts = Civic::Enrollments->new;
+$accounts->htcivic(add => 'CO-ALPHA', alice => 'a' x 64);
+my $root = File::Temp->newdir('civic-merge-XXXXXX', TMPDIR => 1);
+chmod 0755, "$root";
+make_path(map {"$root/$_"} qw(silent off self self/closed self/htaccess codes codes/none));
+my $factors = Civic::Server->new(
+    ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)],
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    'CivicEnrollmentStore ', $accounts->store, "\n",
+    "<Directory $root>\nAllowOverride AuthConfig\nDirectoryIndex index.html\nAuthType Basic\nAuthName X\nAuthUserFile users\nRequire valid-user\n",
+    "CivicSecondFactor On\n</Directory>\n",
+    "<Directory $root/off>\nCivicSecondFactor Off\n</Directory>\n",
+    "<Directory $root/self>\nCivicEnroll self\n</Directory>\n",
+    "<Directory $root/self/closed>\nCivicEnroll closed\n</Directory>\n",
+    "<Directory $root/codes>\nCivicRecovery 3\nCivicSecondFactorMaxAge 60s\nCivicEnrollShared On\n</Directory>\n",
+    "<Directory $root/codes/none>\nCivicRecovery Off\n</Directory>\n",
+    Civic::Server::host(SITE => "DocumentRoot $root\n"),
+    Civic::Server::host(OTHER => "DocumentRoot $root\nCivicEnrollmentStore dbm:" . $accounts->dir . "/other\n")
+);
+for my $folder (qw(silent off self self/closed self/htaccess codes codes/none)) {
+    open my $out, '>', "$root/$folder/index.html" or die $!;
+    print $out 'SHOWN';
+    close $out or die $!;
+}
+open $htaccess, '>', "$root/self/htaccess/.htaccess" or die $!;
+print $htaccess "CivicEnroll closed\nCivicRecovery 2\n";
+close $htaccess or die $!;
+$factors->write_file('users', join '', map { "$_:{SHA}" . sha1_base64('secret') . "=\n" } qw(alice bob));
+$factors->start;
+my $sees = sub {
+    my ($path, $name, $port) = @_;
+    my $asker = $factors->client($port // 'SITE');
+    my $shown = $asker->get("/$path/", Authorization => 'Basic ' . encode_base64("$name:secret", ''));
+    return 'shown' if $shown->content eq 'SHOWN';
+    return join ' ', $shown->content =~ /data-reason="([a-z-]+)"/, $shown->content =~ /(recovery|Protect)/;
+};
+is($sees->('silent', 'alice'), 'second-factor-required', 'CivicSecondFactor of the folder above');
+is($sees->('silent', 'bob'), 'not-enrolled', 'CivicEnroll is closed');
+is($sees->('off', 'alice'), 'shown', 'CivicSecondFactor Off below');
+is($sees->('self', 'bob'), 'second-factor-required Protect', 'CivicEnroll self');
+is($sees->('self/closed', 'bob'), 'not-enrolled', 'closed below');
+is($sees->('self/htaccess', 'bob'), 'not-enrolled', 'closed by .htaccess');
+is($sees->('self/htaccess', 'alice'), 'second-factor-required recovery', 'which grants recovery');
+is($sees->('self', 'alice'), 'second-factor-required', 'as nobody did above');
+is($sees->('codes', 'alice'), 'second-factor-required recovery', 'CivicRecovery');
+is($sees->('codes/none', 'alice'), 'second-factor-required', 'Off below');
+is($sees->('codes', 'bob'), 'not-enrolled', 'CivicEnrollShared and CivicSecondFactorMaxAge change no other');
+is($sees->('off', 'bob'), 'shown', 'nor anybody where it is Off');
+is($sees->('silent', 'alice', 'OTHER'), 'enrollment-unavailable', 'a host has its own CivicEnrollmentStore');
+is($sees->('off', 'alice', 'OTHER'), 'shown', 'which counts where it is asked');

@@ -140,6 +140,51 @@ static void no_changed_byte_is_overlooked(void **state)
     }
 }
 
+/* A second factor: version 2, which a login by itself is not. */
+static void an_account_survives_the_round_trip(void **state)
+{
+    civic_record_t record = sample(*state), again;
+    civic_bytes_t bytes;
+
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    assert_int_equal(bytes.data[0], 1);
+    assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
+    assert_null(again.account);
+    record.account = "alice";
+    record.proof = CIVIC_PROOF_RECOVERY;
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    assert_int_equal(bytes.data[0], 2);
+    assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
+    records_are_equal(&record, &again);
+    assert_string_equal(again.account, "alice");
+    assert_int_equal(again.proof, CIVIC_PROOF_RECOVERY);
+    for (apr_size_t cut = 0; cut < bytes.len; cut++) {
+        assert_false(decode_copy(bytes.data, cut, *state));
+    }
+    for (int version = 0; version < 256; version++) {
+        bytes.data[0] = (unsigned char)version;
+        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), version == 2);
+    }
+}
+
+static void a_proof_is_one_of_two(void **state)
+{
+    civic_record_t record = sample(*state);
+    const unsigned char *at = NULL;
+    civic_bytes_t bytes;
+
+    record.account = "accountname";
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    for (apr_size_t i = 0; !at && i < bytes.len - 11; i++) {
+        at = memcmp(bytes.data + i, "accountname", 11) ? NULL : bytes.data + i;
+    }
+    assert_non_null(at);
+    for (int proof = 0; proof < 256; proof++) {
+        bytes.data[at + 11 - bytes.data] = (unsigned char)proof;
+        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), proof <= 1);
+    }
+}
+
 static void another_version_is_no_record(void **state)
 {
     civic_record_t record = sample(*state);
@@ -237,6 +282,8 @@ int main(void)
         UNIT(nothing_may_follow),
         UNIT(no_changed_byte_is_overlooked),
         UNIT(another_version_is_no_record),
+        UNIT(an_account_survives_the_round_trip),
+        UNIT(a_proof_is_one_of_two),
         UNIT(texts_end_where_they_say),
         UNIT(a_megabyte_is_the_limit),
         UNIT(as_many_claims_as_an_answer_may_have),
