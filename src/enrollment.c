@@ -21,6 +21,16 @@ static int is_fit(const char *text, apr_size_t max)
     return 1;
 }
 
+/* base64url, as recovery.h makes it: lists of hashes have commas between them. */
+static int is_hash(const char *text)
+{
+    apr_size_t len = text ? strlen(text) : 0;
+
+    return len > 0 && len <= CIVIC_ENROLLMENT_HASH_MAX
+           && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+                  == len;
+}
+
 static const char *recovery_fault(const apr_array_header_t *hashes)
 {
     if (hashes && hashes->nelts > CIVIC_ENROLLMENT_RECOVERY_MAX) {
@@ -29,8 +39,8 @@ static const char *recovery_fault(const apr_array_header_t *hashes)
     for (int i = 0; hashes && i < hashes->nelts; i++) {
         const char *hash = APR_ARRAY_IDX(hashes, i, const char *);
 
-        if (!is_fit(hash, CIVIC_ENROLLMENT_HASH_MAX)) {
-            return "a recovery code's hash must have 1 to 22 printable characters";
+        if (!is_hash(hash)) {
+            return "a recovery code's hash must be 1 to 22 characters of base64url";
         }
         for (int j = 0; j < i; j++) {
             if (!strcmp(hash, APR_ARRAY_IDX(hashes, j, const char *))) {
@@ -43,8 +53,11 @@ static const char *recovery_fault(const apr_array_header_t *hashes)
 
 const char *civic_enrollment_fault(const civic_enrollment_t *enrollment)
 {
-    if (!is_fit(enrollment->application, CIVIC_ENROLLMENT_APPLICATION_MAX)) {
-        return "the application must have 1 to 128 bytes and no control characters";
+    if (!is_fit(enrollment->application, CIVIC_ENROLLMENT_APPLICATION_MAX)
+        || *enrollment->application == '#') {
+        return "the application must have 1 to 128 bytes and no control characters, and not "
+               "begin "
+               "with #";
     }
     if (!is_fit(enrollment->account, CIVIC_ENROLLMENT_ACCOUNT_MAX)) {
         return "the account must have 1 to 255 bytes and no control characters";
@@ -147,7 +160,7 @@ civic_enrollment_result civic_enrollment_use_recovery(civic_enrollments_t *store
                                                       const char *account, const char *hash,
                                                       const char **error, apr_pool_t *pool)
 {
-    return is_account(application, account) && is_fit(hash, CIVIC_ENROLLMENT_HASH_MAX)
+    return is_account(application, account) && is_hash(hash)
                ? store->ops->use_recovery(store, application, account, hash, error, pool)
                : CIVIC_ENROLLMENT_NONE;
 }

@@ -24,7 +24,8 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-/* Bytes, without the NUL. What is longer, empty, or has control characters cannot be linked. */
+/* Bytes, without the NUL. What is longer, empty, or has control characters cannot be linked; nor an
+ * application that begins with #, which begins comments in exports. */
 #define CIVIC_ENROLLMENT_APPLICATION_MAX 128
 #define CIVIC_ENROLLMENT_ACCOUNT_MAX     255
 #define CIVIC_ENROLLMENT_USER_MAX        128
