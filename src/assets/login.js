@@ -148,6 +148,14 @@
     }
   }
 
+  function keepsCookies() {
+    var kept;
+    document.cookie = 'civic-probe=1; SameSite=Lax';
+    kept = document.cookie.indexOf('civic-probe=1') >= 0;
+    document.cookie = 'civic-probe=; Max-Age=0';
+    return kept;
+  }
+
   /* ---- talking to the server ---- */
 
   /* @return a promise of { ok, body, after }; what stands between may answer in words of its own */
@@ -433,9 +441,9 @@
       }
     };
   }
-  if (navigator.cookieEnabled === false) {
-    fail('cookies', words.cookies, function () { location.reload(); });
-  } else {
+  if (keepsCookies()) {
     load();
+  } else {
+    fail('cookies', words.cookies, function () { location.reload(); });
   }
 }());
