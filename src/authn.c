@@ -124,20 +124,10 @@ static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
     if (lookup->reason != CIVIC_LOGIN_REQUIRED || !has_just_completed(browser, lookup)) {
         return NULL;
     }
-    if (lookup->cookies > 1) {
-        return "Your browser sends several session cookies of one name, and none of them "
-               "fits. "
-               "Delete this site's cookies and log in again.";
-    }
-    if (lookup->cookies == 1) {
-        return "Your browser sends a session cookie that this site does not know: it may "
-               "belong "
-               "to another address of this site. Use one address throughout, or delete this "
-               "site's cookies.";
-    }
-    return "Your browser does not send the session cookie. Allow cookies for this site, and "
-           "use "
-           "the same address (https, same host name) throughout.";
+    return civic_words_text(civic_request_language(r),
+                            lookup->cookies > 1    ? "page.cause.several-cookies"
+                            : lookup->cookies == 1 ? "page.cause.unknown-cookie"
+                                                   : "page.cause.no-cookie");
 }
 
 /* Find or make this browser's login cookie; a completed login is judged once and then

@@ -188,6 +188,11 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
     MERGE(assertion_keys, NULL);
+    conf->language_files =
+        add->language_files && base->language_files
+            ? apr_array_append(pool, base->language_files, add->language_files)
+        : add->language_files ? add->language_files
+                              : base->language_files;
     return conf;
 }
 
@@ -227,6 +232,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     conf->policy = civic_page_policy_merge(pool, &base->policy, &add->policy);
     MERGE(preserve_post, CIVIC_UNSET);
     MERGE(preflight, CIVIC_UNSET);
+    MERGE(language, NULL);
     MERGE(status_actions, CIVIC_UNSET);
     MERGE(factor.on, CIVIC_UNSET);
     MERGE(factor.enroll, CIVIC_UNSET);
@@ -368,6 +374,9 @@ const command_rec civic_directives[] = {
     AP_INIT_FLAG("CivicPreflight", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, preflight), OR_AUTHCFG,
                  "On: preflights of CORS are let through without a login (default Off)"),
+    AP_INIT_TAKE1(
+        "CivicLanguage", civic_set_language, NULL, OR_AUTHCFG,
+        "auto (the default: what the browser prefers), or the language of all pages"),
     AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),
@@ -400,6 +409,9 @@ const command_rec civic_directives[] = {
                   "how often open WebSockets are checked against their session (default 5s)"),
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
+
+    AP_INIT_TAKE2("CivicLanguageFile", civic_set_language_file, NULL, RSRC_CONF,
+                  "tag and file of a language: one more, or changes to one that is there"),
 
     AP_INIT_TAKE1(
         "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,

@@ -80,6 +80,14 @@ typedef struct {
     struct civic_socache *socache; /* store_socache.h */
 } civic_store_choice_t;
 
+/** CivicLanguageFile. */
+typedef struct {
+    const char *tag, *path;
+    const char *text;
+    apr_size_t len;
+    int missing; /* texts that English stands in for */
+} civic_language_file_t;
+
 typedef enum { CIVIC_ENROLL_CLOSED, CIVIC_ENROLL_SELF } civic_enroll;
 
 /** CivicSecondFactor and what goes with it; CIVIC_UNSET: not said. */
@@ -117,6 +125,8 @@ typedef struct {
     const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
     const civic_assertion_keys_t *assertion_keys; /* NULL: a file of our own */
+    apr_array_header_t *language_files;           /* of civic_language_file_t; NULL: none */
+    apr_array_header_t *languages;                /* words.h; set when all is read */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
@@ -155,9 +165,10 @@ typedef struct {
     const char *login_page;     /* a page for template.h; NULL: not said; "": the built-in */
     const civic_style_t *style; /* NULL: not said */
     civic_page_policy_t policy;
-    int preserve_post;  /* bytes; 0: Off */
-    int preflight;      /* are preflights let through? */
-    int status_actions; /* may operators end sessions by civic-status here? */
+    int preserve_post;    /* bytes; 0: Off */
+    int preflight;        /* are preflights let through? */
+    const char *language; /* "auto" or a tag; NULL: not said */
+    int status_actions;   /* may operators end sessions by civic-status here? */
     civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
@@ -292,6 +303,23 @@ const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_language(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
+                                    const char *path);
+
+/** Read the languages that are built in: before directives are. @return 1; 0 after the reason was
+ * logged */
+int civic_conf_languages_start(apr_pool_t *pconf);
+
+/** Make the languages of each host, once all directives are read. */
+void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf);
+
+/** Say in the log which files leave something to English. */
+void civic_conf_languages_tell(server_rec *main_server);
+
+/** CivicLanguage: has this host the language? @return NULL, or what is wrong */
+const char *civic_conf_language_fault(const server_rec *s, const char *tag, apr_pool_t *pool);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
  * NULL, or what is wrong */

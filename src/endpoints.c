@@ -71,6 +71,7 @@ static const civic_endpoint_t endpoints[] = {
     {"form.js", form_script},
     {"button.js", button_script},
     {"done.js", done_script},
+    {"renew", civic_renew},
     {NULL, NULL},
 };
 

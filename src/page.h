@@ -7,6 +7,7 @@
 #include "reason.h"
 #include "request.h"
 #include "respond.h"
+#include "words.h"
 
 /** What the login page is about. For CIVIC_RULE_NOT_MET it offers to show more. */
 typedef struct {
@@ -21,6 +22,13 @@ typedef struct {
     const struct civic_posted
         *posted; /* the form that came with the request (posted.h); NULL: none */
 } civic_login_page_t;
+
+/** The templates of the pages in one language. */
+typedef struct civic_pages {
+    const char *login, *message, *logout, *done, *link, *codes, *recovery;
+} civic_pages_t;
+
+const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool_t *pool);
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 

@@ -6,7 +6,6 @@
 #include <http_core.h>
 #include <string.h>
 
-#include "assets.h"
 #include "page.h"
 #include "template.h"
 
@@ -20,24 +19,23 @@ static const civic_reply_t *reply_make(request_rec *r, const char *body)
     reply->content_type = CIVIC_TYPE_HTML;
     reply->body = body;
     reply->policy = policy;
+    reply->language = civic_request_language(r)->tag;
     return reply;
 }
 
 void civic_page_factor_values(request_rec *r, apr_table_t *values,
                               const civic_first_factor_t *factor)
 {
+    const civic_language_t *language = civic_request_language(r);
+
     apr_table_setn(values, "account", factor->name);
     if (!factor->linked) {
-        apr_table_setn(values, "title", "Protect your account");
-        apr_table_setn(
-            values, "words",
-            "This page asks for Civic as well, and your account is not linked to a "
-            "Civic identity yet. Log in with Civic: you will be asked before anything "
-            "is linked.");
+        apr_table_setn(values, "title", civic_words_text(language, "page.title.protect"));
+        apr_table_setn(values, "words", civic_words_text(language, "page.protect"));
         return;
     }
-    apr_table_setn(values, "title", "Confirm that it is you");
-    apr_table_setn(values, "button", "Confirm with Civic");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.confirm"));
+    apr_table_setn(values, "button", civic_words_text(language, "page.button.confirm"));
     if (factor->state.codes > 0) {
         apr_table_setn(values, "recover", "");
     }
@@ -86,9 +84,9 @@ const civic_reply_t *civic_page_link(request_rec *r, const civic_first_factor_t 
     if (session->record.claims.count == 0) {
         apr_table_setn(values, "anonymous", "");
     }
-    return reply_make(r, civic_template_render_lists(civic_asset_link_html, values,
-                                                     claims_make(r, &session->record.claims),
-                                                     r->pool));
+    return reply_make(
+        r, civic_template_render_lists(civic_request_language(r)->pages->link, values,
+                                       claims_make(r, &session->record.claims), r->pool));
 }
 
 const civic_reply_t *civic_page_codes(request_rec *r, const char *account,
@@ -107,25 +105,28 @@ const civic_reply_t *civic_page_codes(request_rec *r, const char *account,
     apr_hash_set(lists, "codes", APR_HASH_KEY_STRING, rows);
     apr_table_setn(values, "account", account);
     apr_table_setn(values, "back", back);
-    return reply_make(
-        r, civic_template_render_lists(civic_asset_codes_html, values, lists, r->pool));
+    return reply_make(r, civic_template_render_lists(civic_request_language(r)->pages->codes,
+                                                     values, lists, r->pool));
 }
 
 const civic_reply_t *civic_page_not_linked(request_rec *r, const char *account,
                                            const char *back)
 {
+    const civic_language_t *language = civic_request_language(r);
     apr_table_t *values = civic_page_values(r);
 
-    apr_table_setn(values, "title", "Nothing was linked");
-    apr_table_setn(values, "words",
-                   apr_psprintf(r->pool, "The account %s has no Civic identity.", account));
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.not-linked"));
+    apr_table_setn(
+        values, "words",
+        civic_words_fill(r->pool, language, "page.not-linked", "account", account, NULL));
     apr_table_setn(values, "retry", back);
-    return reply_make(r, civic_template_render(civic_asset_message_html, values, r->pool));
+    return reply_make(r, civic_template_render(language->pages->message, values, r->pool));
 }
 
 const civic_reply_t *civic_page_recovery(request_rec *r, const civic_state_t *about,
                                          const char *state, int refused)
 {
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(CIVIC_RECOVERY_REFUSED);
     apr_table_t *values = civic_page_values(r);
 
@@ -134,8 +135,8 @@ const civic_reply_t *civic_page_recovery(request_rec *r, const civic_state_t *ab
     apr_table_setn(values, "state", state);
     if (refused) {
         apr_table_setn(values, "reason", info->name);
-        apr_table_setn(values, "words", info->words);
+        apr_table_setn(values, "words", civic_words_reason(language, CIVIC_RECOVERY_REFUSED));
         apr_table_setn(values, "reference", civic_request_reference(r));
     }
-    return reply_make(r, civic_template_render(civic_asset_recovery_html, values, r->pool));
+    return reply_make(r, civic_template_render(language->pages->recovery, values, r->pool));
 }

@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <string.h>
 
+#include "accept_language.h"
 #include "cookie.h"
 #include "return_path.h"
 #include "runtime.h"
@@ -157,6 +158,17 @@ const char *civic_request_reference(request_rec *r)
         known->reference = apr_pstrdup(first->pool, word);
     }
     return known->reference;
+}
+
+const civic_language_t *civic_request_language(request_rec *r)
+{
+    const apr_array_header_t *languages = civic_server_conf(r->server)->languages;
+    const char *said = civic_dir_conf(r)->language;
+    const civic_language_t *fixed = said ? civic_language_find(languages, said) : NULL;
+
+    return fixed ? fixed
+                 : civic_language_choose(languages,
+                                         apr_table_get(r->headers_in, "Accept-Language"));
 }
 
 int civic_request_is_https(request_rec *r)

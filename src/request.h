@@ -13,6 +13,7 @@
 #include "reason.h"
 #include "session.h"
 #include "state.h"
+#include "words.h"
 
 struct ap_directive_t;
 struct civic_reply;
@@ -109,6 +110,10 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
+
+/** The language of what this request is answered with: CivicLanguage, else what the browser prefers.
+ */
+const civic_language_t *civic_request_language(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);

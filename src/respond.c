@@ -50,6 +50,9 @@ static void reply_headers(request_rec *r, const civic_reply_t *reply)
     header_remove(r, "Content-Security-Policy-Report-Only");
     header_set(r, "Cache-Control", keep[reply->keep]);
     header_remove(r, "Expires");
+    if (reply->language) {
+        header_set(r, "Content-Language", reply->language);
+    }
     header_set(r, "X-Content-Type-Options", "nosniff");
     /* Civic judges the site by the origin that the browser names: never no-referrer. */
     header_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");

@@ -22,7 +22,8 @@ typedef enum {
 typedef struct civic_reply {
     const char *content_type;
     const char *body;
-    const char *policy; /* Content-Security-Policy; NULL: nothing may load */
+    const char *policy;   /* Content-Security-Policy; NULL: nothing may load */
+    const char *language; /* of what people read in it; NULL: none */
     civic_keeping keep;
     const char *etag; /* NULL: none */
 } civic_reply_t;

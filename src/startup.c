@@ -91,6 +91,19 @@ static void check_use(check_t *check, const ap_directive_t *node, server_rec *ho
     }
 }
 
+static void check_language(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args;
+    const char *tag = ap_getword_conf(check->pool, &args);
+    const char *fault =
+        civic_conf_language_fault(host ? host : check->main_server, tag, check->pool);
+
+    if (fault) {
+        complain(check, node,
+                 apr_psprintf(check->pool, "CivicLanguage %.100s: %s", tag, fault));
+    }
+}
+
 static void check_auth_type(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     const char *args = node->args;
@@ -159,6 +172,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
         }
+        else if (!strcasecmp(node->directive, "CivicLanguage")) {
+            check_language(check, node, host);
+        }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);
         }
@@ -176,6 +192,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
+    if (!civic_conf_languages_start(pconf)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -184,6 +203,7 @@ int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
 {
     check_t check = {.main_server = s, .pool = ptemp};
 
+    civic_conf_languages_make(s, pconf);
     check_nodes(&check, ap_conftree, NULL);
     return check.faults ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
@@ -281,6 +301,7 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    civic_conf_languages_tell(s);
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);

@@ -27,7 +27,7 @@ my %SITES = (
     HANDLER   => "SetHandler server-status\n<Location \"/\">\nAuthType Civic\nAuthName \"All\"\nRequire valid-user\n</Location>",
     IF        => "<If \"true\">\nRequire all denied\n</If>\n<LocationMatch \"^/\">\nRequire all denied\n</LocationMatch>",
 );
-my @ADDRESSES = qw(callback logout session login.js page.css jwks.json);
+my @ADDRESSES = qw(callback logout session renew login.js page.css jwks.json);
 
 # Near misses: none of them is an endpoint, and none shows what is protected.
 my @NEAR = (
@@ -116,8 +116,8 @@ sub status_of { my ($port, $path, $lines) = @_; return Civic::Raw::request($port
 
 for my $name (sort keys %SITES) {
     my $port = $server->port($name);
-    is(join(' ', map { status_of($port, "/civic/$_") } @ADDRESSES), '405 200 200 200 200 200', "$name: the endpoints answer");
-    is(join(' ', map { Civic::Raw::request($port, 'HEAD', "/civic/$_")->code } @ADDRESSES), '405 200 200 200 200 200',
+    is(join(' ', map { status_of($port, "/civic/$_") } @ADDRESSES), '405 200 200 405 200 200 200', "$name: the endpoints answer");
+    is(join(' ', map { Civic::Raw::request($port, 'HEAD', "/civic/$_")->code } @ADDRESSES), '405 200 200 405 200 200 200',
         "$name: to HEAD as well");
     is(join(' ', map { Civic::Raw::request($port, 'TRACE', "/civic/$_")->code } @ADDRESSES), '405 405 405 405 405 405',
         "$name: and refuse TRACE");
@@ -175,7 +175,7 @@ is(join(' ', map { Civic::Raw::request($port, 'GET', $_)->code } '/civic/session
 
 # Methods.
 $port = $server->port('PROTECTED');
-my %ALLOWED = (callback => 'POST', logout => 'GET POST', session => 'GET', 'login.js' => 'GET', 'page.css' => 'GET', 'jwks.json' => 'GET');
+my %ALLOWED = (callback => 'POST', renew => 'POST', logout => 'GET POST', session => 'GET', 'login.js' => 'GET', 'page.css' => 'GET', 'jwks.json' => 'GET');
 for my $address (@ADDRESSES) {
     my @wrong = grep {
         my $answer = Civic::Raw::request($port, $_, "/civic/$address");

@@ -74,6 +74,18 @@ my %files = (
     'nocolon.proxy' => "password\n",
     'two.proxy'    => "a:b\nc:d\n",
     'long.proxy'   => 'a:' . 'b' x 512,
+    'good.lang'    => '{"_dir":"rtl","page.again":"x","page.forbidden":"x {account}"}',
+    'empty.lang'   => '{}',
+    'list.lang'    => '[]',
+    'comma.lang'   => qq({\n"page.again":"x",\n}),
+    'key.lang'     => '{"page.agaim":"x"}',
+    'dir.lang'     => '{"_dir":"down"}',
+    'name.lang'    => '{"page.forbidden":"{acount}"}',
+    'number.lang'  => '{"page.again":1}',
+    'none.lang'    => '{"page.again":""}',
+    'long.lang'    => '{"page.again":"' . 'x' x 801 . '"}',
+    'bytes.lang'   => qq({"page.again":"\xff"}),
+    'large.lang'   => '{}' . ' ' x 131_072,
 );
 $server->write_file($_, $files{$_}, 0600) for keys %files;
 mkdir "$dir/folder";
@@ -363,6 +375,27 @@ my @cases = (
         [qw(1 65536 1048576 Off)], map { ($_ => qr/must be a number of bytes, 1 to 1048576, or Off/) } qw(0 1048577 99999999 -1 64k On "")
     ],
     [ location => 'CivicPreflight', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicLanguage',
+        [qw(auto AUTO en DE de-AT pt-BR)],
+        it => qr/CivicLanguage it: this language is not there: add it by CivicLanguageFile, or say auto/,
+        map { ($_ => qr/must be auto or the tag of a language, as de/) } qw(* de_AT de- ""), '"de at"', 'x' x 9
+    ],
+    [   host => 'CivicLanguageFile',
+        [ 'it good.lang', 'de-CH good.lang', 'DE empty.lang', "en $dir/good.lang" ],
+        map({ ("$_ good.lang" => qr/must be the tag of a language, as it or pt-BR/) } qw(* d1 auto it_IT), '"i t"'),
+        'it nowhere.lang' => qr/nowhere\.lang: it cannot be read: \S/,
+        'it folder'       => qr/folder: it cannot be read: \S/,
+        'it list.lang'    => qr/list\.lang: it must be one flat JSON object/,
+        'it comma.lang'   => qr/comma\.lang: line 3: /,
+        'it bytes.lang'   => qr/bytes\.lang: line 1: /,
+        'it key.lang'     => qr/"page\.agaim": there is no such key/,
+        'it dir.lang'     => qr/"_dir": it must be ltr or rtl/,
+        'it name.lang'    => qr/"page\.forbidden": it has no placeholder \{acount\}/,
+        'it number.lang'  => qr/"page\.again": it is not a string/,
+        'it none.lang'    => qr/"page\.again": a text has 1 to 800 bytes, this has 0/,
+        'it long.lang'    => qr/"page\.again": a text has 1 to 800 bytes, this has 801/,
+        'it large.lang'   => qr/it has over 131072 bytes/,
+    ],
     [ location => 'CivicStatusActions', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
@@ -466,6 +499,9 @@ my @wholes = (
     [ 'CivicUse of another host', "$vhost$application</VirtualHost>\n<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicUse CO-A\n</Location>\n</VirtualHost>\n",
         qr/no such application here/ ],
     [ 'CivicUse for all hosts, of one of them', "$vhost$application</VirtualHost>\n<Location /x>\nCivicUse CO-A\n</Location>\n", '' ],
+    [ 'CivicLanguage of a file', "CivicLanguageFile it good.lang\n$vhost<Location /x>\nCivicLanguage it-CH\n</Location>\n</VirtualHost>\n", '' ],
+    [ 'CivicLanguage of another host\'s file', "${vhost}CivicLanguageFile it good.lang\n</VirtualHost>\n<Location /x>\n>>CivicLanguage it\n</Location>\n",
+        qr/CivicLanguage it: this language is not there/ ],
     [ 'a second factor without a store', "$application<Location /x>\n>>CivicSecondFactor On\n</Location>\n",
         qr{CivicSecondFactor: it needs a place for who is who: say CivicEnrollmentStore dbm:/var/lib/civic/enrollments} ],
     [ 'one with a store', "${application}CivicEnrollmentStore dbm:x\n<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
@@ -504,6 +540,7 @@ my %value = (
     CivicSecondFactorMaxAge => '10min', CivicRecovery => '10', CivicEnrollmentStore => 'dbm:x',
     CivicLoginPage => 'Off', CivicStyle => '/own.css /logo.png', CivicPagePolicy => 'add "img-src https://a.example"', CivicPreservePost => '100',
     CivicPreflight => 'On',
+    CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -520,7 +557,7 @@ for my $case (@cases) {
         my $global = $name =~ /SessionStore|Seal|AssertionKey|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
-    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
+    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
     $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]

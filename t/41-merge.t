@@ -24,12 +24,16 @@ my %says = (
     CivicUnauthenticated => [qw(page auto page auto page)],
     CivicPreservePost    => [qw(1001 1002 Off 1004 1005)],
     CivicPreflight       => [qw(On Off On Off On)],
+    CivicLanguage        => [qw(de fr es pt ja)],
 );
-my %default = (CivicPreservePost => 65536, CivicPreflight => 'Off', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'Off', CivicUnauthenticated => 'auto');
+my %default = (CivicPreservePost => 65536, CivicPreflight => 'Off', CivicScope => 'BASIC_SIGNUP', CivicHideIntro => 'Off', CivicUnauthenticated => 'auto', CivicLanguage => 'en');
 my @directives = sort keys %says;
 my @htaccess = (
     [ 'CivicScope wrong',                 500, qr/CivicScope wrong: it must be the name/ ],
     [ 'CivicSessionIdle soon',            500, qr/CivicSessionIdle soon: it must be a number/ ],
+    [ 'CivicLanguage it',                 500, qr/CivicLanguage it: this language is not there/ ],
+    [ 'CivicLanguage fr',                 401, qr/request refused: login-required/ ],
+    [ 'CivicLanguageFile de x',           500, qr/CivicLanguageFile not allowed here/ ],
     [ 'CivicPrivateKeyFile x',            500, qr/CivicPrivateKeyFile not allowed here/ ],
     [ 'CivicSessionStore shm',            500, qr/CivicSessionStore not allowed here/ ],
     [ 'CivicHeaderPrefix X-Y-',           500, qr/CivicHeaderPrefix not allowed here/ ],
@@ -55,7 +59,7 @@ my @htaccess = (
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 7 * 32 + 4 * 4 + 3 * @htaccess + 19 + 14;
+plan tests => 8 * 32 + 4 * 4 + 3 * @htaccess + 19 + 14;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -123,11 +127,13 @@ for my $main (0, 1) {
             my $name = join ' < ', map { $levels[$_] } @speak;
             my $answer = $client->get("/$bits/deeper/");
             my $page = Civic::Client::login_page($answer) || {};
+            $page->{language} = $answer->header('Content-Language') if %$page;
             is($answer->code, @speak ? 401 : 500, $name || 'nobody says which application');
             is($page->{'app-id'}, @speak ? holding('CivicUse', @speak) : undef, "$name: CivicUse");
             is($page->{scope}, @speak ? holding('CivicScope', @speak) : undef, "$name: CivicScope");
             is($page->{'hide-intro'},
                 @speak ? (holding('CivicHideIntro', @speak) eq 'On' ? 'true' : 'false') : undef, "$name: CivicHideIntro");
+            is($page->{language}, @speak ? holding('CivicLanguage', @speak) : undef, "$name: CivicLanguage");
             my $for_script = Civic::Client::login_page($client->fetch("/$bits/deeper/"));
             is(!!$for_script, holding('CivicUnauthenticated', @speak) eq 'page', "$name: CivicUnauthenticated");
             is(kept($client, "/$bits/deeper/", holding('CivicPreservePost', @speak)), @speak ? 'as said' : 500, "$name: CivicPreservePost");
