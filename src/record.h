@@ -32,9 +32,10 @@ typedef struct {
     const char *application;
     const char *scope; /* the scope request that was approved */
     const char *user_id;
-    const char *account; /* of another login, whose second factor this is; NULL: a login by itself */
-    civic_proof proof;   /* for an account */
-    apr_time_t created;  /* microseconds since the epoch */
+    const char
+        *account; /* of another login, whose second factor this is; NULL: a login by itself */
+    civic_proof proof;  /* for an account */
+    apr_time_t created; /* microseconds since the epoch */
     civic_claims_t claims;
 } civic_record_t;
 
