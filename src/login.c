@@ -1,68 +1,62 @@
-/* login.c - see login.h. */
-#include "login.h"
-
+/* login.c - GET CivicEndpoint/login: the login of another address, for pages that cannot be one.
+ *
+ * `return` is a path of this site. The login is that of its location: application, scope request, looks and
+ * rules are what a request for it would meet, never what the query says. Then it goes on there, or
+ * with `popup=1` shows a page that tells the site's other windows and closes itself.
+ */
 #include <apr_strings.h>
-#include <http_log.h>
-#include <string.h>
+#include <http_protocol.h>
+#include <http_request.h>
 
-#include "conf.h"
-#include "cookie.h"
-#include "log.h"
-#include "runtime.h"
+#include "authn.h"
+#include "body.h"
+#include "endpoints.h"
+#include "page.h"
+#include "refuse.h"
+#include "request.h"
+#include "return_path.h"
 
-/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
- * has ended. */
-#define EXPIRY_GRACE apr_time_from_sec(15 * 60)
-
-/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
-static void sessions_limit(request_rec *r, const civic_record_t *record)
+static const char *query_value(const apr_table_t *query, const char *name,
+                               const char *otherwise)
 {
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
-    unsigned char user[CIVIC_STORE_USER_LEN];
-    int most = conf->sessions_per_user, ended = 0;
+    const char *value = apr_table_get(query, name);
 
-    if (most <= 0) {
-        return;
-    }
-    if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
-        || civic_session_limit(user, conf->runtime->store, most, &ended, r->pool)
-               != CIVIC_OK) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
-                                       "ended ref=%s",
-                      civic_request_reference(r));
-    }
-    else if (ended) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser %d: %d older ended ref=%s", most,
-                      ended, civic_request_reference(r));
-    }
+    return value ? value : otherwise;
 }
 
-civic_refusal_t civic_login_keep(request_rec *r, const civic_lookup_t *old,
-                                 civic_record_t *record, civic_browser_t *browser)
+static int go_on(request_rec *r, const char *path, int is_popup)
 {
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
-    civic_store_t *store = conf->runtime->store;
-    apr_time_t now = apr_time_now();
-    civic_refusal_t refusal;
-    const char *id;
+    if (is_popup) {
+        return civic_respond(r, HTTP_OK, civic_page_done(r, path));
+    }
+    apr_table_setn(r->headers_out, "Location", path);
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+    return HTTP_SEE_OTHER;
+}
 
-    memcpy(record->realm, conf->realm, sizeof(record->realm));
-    refusal = civic_session_create(&id, store, record,
-                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
-    if (refusal.reason != CIVIC_OK) {
-        return refusal;
+int civic_login(request_rec *r)
+{
+    civic_audience audience =
+        civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM;
+    apr_table_t *query = apr_table_make(r->pool, 4);
+    const char *path;
+    int is_popup, status;
+
+    if (r->method_number != M_GET) {
+        return civic_endpoint_method(r, "GET");
     }
-    /* A new id at every login; the one that the browser came with is worth nothing any more.
-     */
-    if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store, r->pool);
+    if (r->args && civic_form_parse(query, r->args, r->pool).reason != CIVIC_OK) {
+        return civic_refuse(r, "login", civic_refusal(CIVIC_RETURN_PATH, "the query is unfit"),
+                            audience);
     }
-    sessions_limit(r, record);
-    civic_cookie_set_session(r, old, id);
-    browser->completed = now;
-    memcpy(browser->application, civic_lookup_digest(old), sizeof(browser->application));
-    civic_cookie_set_browser(r, browser);
-    return civic_accepted();
+    path = query_value(query, "return", "/");
+    is_popup = !strcmp(query_value(query, "popup", "0"), "1");
+    if (!civic_return_path_is_local(path)) {
+        return civic_refuse(r, "login",
+                            civic_refusal(CIVIC_RETURN_PATH, "return is not a local path"),
+                            audience);
+    }
+    /* It lives as long as this request, whose answer is made of it. */
+    status = civic_authn_ask(r, ap_sub_req_method_uri("GET", path, r, NULL));
+    return status == DECLINED ? go_on(r, path, is_popup) : status;
 }
