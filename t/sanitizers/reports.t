@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use lib 't/lib';
 use Civic::Server ();
 
-plan tests => 5;
+plan tests => 6;
 
 sub slurp { local (@ARGV, $/) = @_; return <> // '' }
 sub reports { return join "\n", map { slurp($_) } glob "$_[0]/*" }
@@ -23,9 +23,10 @@ my $end = time + 60;
 sleep 0.1 while time < $end && grep { my $pid = $_; grep { $_ == $pid } @children } children($parent);
 
 is(reports($ENV{CIVIC_REPORTS}), '', 'nothing was found');
-my $log = join '', map { slurp($_) } glob "$ENV{CIVIC_LOGS}/{error,servers}_log";
+my $log = join '', map { slurp($_) } grep { -e } glob "$ENV{CIVIC_LOGS}/{error,servers}_log";
 cmp_ok(scalar(() = $log =~ / leaks: none$/mg), '>', 10, 'children were judged');
 unlike($log, qr/ leaks: found$/m, 'and lost nothing');
+unlike($log, qr/runtime error: /, 'nor did anything undefined');
 
 # ---- something that is lost ----
 my $dir = File::Temp->newdir('civic-reports-XXXXXX', TMPDIR => 1);

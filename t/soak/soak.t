@@ -31,7 +31,7 @@ my $server = Civic::Server->new(
     ports => [qw(SITE PLAIN OTHER)],
     conf  => <<'END_OF_CONF'
 LogLevel notice auth_civic:notice
-Timeout 60
+Timeout 300
 CivicExchangeTimeout 2s
 CivicExchangeLimit 40
 AddOutputFilter INCLUDES .shtml

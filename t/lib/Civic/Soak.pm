@@ -15,6 +15,8 @@ use Civic::Growth ();
 use Civic::Metrics ();
 use Civic::Sandbox ();
 
+# Seconds that a browser waits: it may be stopped for a while in the middle of a request.
+my $PATIENCE = 300;
 # Where people log in, at whose application, and which page of theirs says who they are.
 my @PLACES = (
     [ '/members/page.shtml', 'CO-ALPHA', '/members/page.shtml' ],
@@ -60,6 +62,7 @@ sub client {
         site       => "$scheme://localhost:" . $self->{server}->port($port),
         sandbox    => Civic::Soak::Sandbox->new(base => "$scheme://localhost:" . $ENV{ $port eq 'PLAIN' ? 'CIVIC_PORT_SANDBOX_PLAIN' : 'CIVIC_PORT_SANDBOX' }),
         keep_alive => 0,
+        timeout    => $PATIENCE,
     );
     $client->{soak} = $self;
     return $client;
@@ -67,8 +70,8 @@ sub client {
 
 # An answer did not come between then and now: only because a child was killed.
 sub lost {
-    my ($self, $from, $what) = @_;
-    $self->wrong('no answer to', $what) unless grep { $_ >= $from - 0.5 } $self->noted('killed');
+    my ($self, $from, $what, $answer) = @_;
+    $self->wrong('no answer to', $what, $answer->message) unless grep { $_ >= $from - 0.5 } $self->noted('killed');
     $self->note(lost => $what);
     return;
 }
@@ -118,7 +121,7 @@ local n = 0
 local threads = {}
 wrong = 0
 function setup(thread) table.insert(threads, thread) end
-function delay() return 2 end
+function delay() return 5 end
 function request()
   n = n + 1
   return wrk.format("GET", "/members/page.shtml",
@@ -134,7 +137,7 @@ function done(summary)
   print("DONE " .. summary.requests .. " " .. all .. " " .. e.connect + e.read + e.write + e.timeout)
 end
 END
-    my $pid = open my $out, '-|', 'wrk', '-t2', '-c2', '-d24h', '--timeout', '20s', '-s', $script,
+    my $pid = open my $out, '-|', 'wrk', '-t2', '-c2', '-d24h', '--timeout', "${PATIENCE}s", '-s', $script,
         'http://localhost:' . $self->{server}->port('PLAIN') . '/' or die "wrk: $!";
     push @{ $self->{pids} }, $pid;
     return sub {
@@ -154,10 +157,10 @@ sub at_rest {
     kill STOP => @others;
     my %old = map { ($_ => 1) } Civic::Growth::children($parent, $ENV{CIVIC_MPM});
     $self->{server}->again('graceful');
-    for (1 .. 20) {
+    for (1 .. 10) {
         my $client = $self->client('SITE');
         $client->logged_in('/members/page.shtml');
-        $self->says_who($client, '/members/page.shtml', 'jane') for 1 .. 5;
+        $self->says_who($client, '/members/page.shtml', 'jane') for 1 .. 3;
         $client->post_form('/civic/logout', '');
     }
     my @new = grep { !$old{$_} } Civic::Growth::children($parent, $ENV{CIVIC_MPM});
@@ -311,7 +314,7 @@ sub request {
         my $from = Time::HiRes::time();
         my $answer = $self->SUPER::request($method, @what);
         return $answer unless Civic::Soak::lacks_answer($answer);
-        $self->{soak}->lost($from, "$method $what[0]");
+        $self->{soak}->lost($from, "$method $what[0]", $answer);
         return $answer if $method ne 'GET';
         Time::HiRes::sleep(0.05);
     }
