@@ -161,6 +161,13 @@ static const char *members_read(civic_language_t *language, const char *text, ap
     return NULL;
 }
 
+/* What is written the other way keeps its punctuation where it belongs: isolated (Unicode, UAX 9). */
+static const char *isolated(const civic_language_t *base, const char *text, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, strcmp(base->direction, "rtl") ? "\u2066" : "\u2067", text,
+                       "\u2069", NULL);
+}
+
 static int texts_complete(civic_language_t *language, const civic_language_t *base)
 {
     int missing = 0;
@@ -170,7 +177,12 @@ static int texts_complete(civic_language_t *language, const civic_language_t *ba
         const char *key = apr_hash_this_key(i);
 
         if (!apr_hash_get(language->texts, key, APR_HASH_KEY_STRING)) {
-            apr_hash_set(language->texts, key, APR_HASH_KEY_STRING, apr_hash_this_val(i));
+            const char *text = apr_hash_this_val(i);
+
+            if (strcmp(language->direction, base->direction)) {
+                text = isolated(base, text, apr_hash_pool_get(language->texts));
+            }
+            apr_hash_set(language->texts, key, APR_HASH_KEY_STRING, text);
             missing++;
         }
     }

@@ -180,7 +180,7 @@ is(language_of($answer), 'he he rtl', 'a file: one more language, from right to 
 has($answer, $hebrew->{'page.button.login'}, 'a file: its words');
 has($answer, $words{en}{'page.no-script'}, 'a file: English where it has none');
 is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
-is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{done}, $words{en}{'login.done'}, 'and English there');
+is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
 my @lines = grep {/CivicLanguageFile/} split /\n/, $server->error_log;
 my $missing = grep { !/^_/ && !exists $hebrew->{$_} } keys %{ $words{en} };
 my $count = grep { !/^_/ } keys %{ $words{en} };
