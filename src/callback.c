@@ -17,6 +17,7 @@
 #include "json.h"
 #include "log.h"
 #include "page.h"
+#include "picture.h"
 #include "refuse.h"
 #include "request.h"
 #include "return_path.h"
@@ -297,6 +298,31 @@ static void sessions_limit(login_t *login, const civic_record_t *record)
     }
 }
 
+static void warn(request_rec *r, const char *what, const char *detail)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, CIVIC_LOG_PREFIX "%s%s ref=%s", what,
+                  detail, civic_request_reference(r));
+}
+
+/* Judge the document's picture and take it out of the claims. @return 1 when it is to be kept */
+static int picture_take(const login_t *login, civic_bytes_t *picture, civic_claims_t *claims)
+{
+    request_rec *r = login->r;
+    const char *why = "";
+
+    if (login->application->keep_picture == 1) {
+        why = civic_picture_read(picture, claims, r->pool);
+    }
+    if (!civic_claims_drop_picture(claims, r->pool)) {
+        warn(r, "the document's picture does not fit its checksum and does not count", "");
+        return 0;
+    }
+    if (why && *why) {
+        warn(r, "the document's picture is not kept: ", why);
+    }
+    return why == NULL;
+}
+
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
     request_rec *r = login->r;
@@ -309,26 +335,23 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                              .claims = identity->claims};
     civic_refusal_t refusal;
     const char *id, *collisions;
+    civic_bytes_t picture;
+    int has_picture;
 
     memcpy(record.realm, login->conf->realm, sizeof(record.realm));
-    if (!civic_claims_drop_picture(&record.claims, r->pool)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "the document's picture does not fit its checksum and "
-                                       "does not count ref=%s",
-                      civic_request_reference(r));
-    }
+    has_picture = picture_take(login, &picture, &record.claims);
     collisions = civic_identity_collisions(&record.claims, r->pool);
     if (collisions) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX
-                      "several claims fold to one name, none is passed on: %s "
-                      "ref=%s",
-                      collisions, civic_request_reference(r));
+        warn(r, "several claims fold to one name, none is passed on: ", collisions);
     }
-    refusal = civic_session_create(&id, store, &record,
+    refusal = civic_session_create(&id, store, &record, has_picture ? &picture : NULL,
                                    civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
+    }
+    if (has_picture && !record.has_picture) {
+        warn(r, "the document's picture is not kept: ",
+             "the session store has no room for it, raise its size");
     }
     /* A new id at every login; the one that the browser came with is worth nothing any more.
      */

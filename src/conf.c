@@ -191,6 +191,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
+    conf->picture_ticket = CIVIC_UNSET;
     return conf;
 }
 
@@ -210,6 +211,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
     MERGE(status_actions, CIVIC_UNSET);
+    MERGE(picture_ticket, CIVIC_UNSET);
     return conf;
 }
 
@@ -301,6 +303,10 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE_ARGV(
         "CivicPayloadHosts", civic_set_payload_hosts, CIVIC_IN_APPLICATION, RSRC_CONF,
         "hosts that large answers may be fetched from (default " CIVIC_SIP_PAYLOAD_HOST ")"),
+    AP_INIT_FLAG("CivicDocumentImage", civic_set_document_image, CIVIC_IN_APPLICATION,
+                 RSRC_CONF,
+                 "On: the picture of a person's document is kept as long as the session "
+                 "(default Off)"),
 
     AP_INIT_TAKE1("CivicUse", civic_set_use, NULL, OR_AUTHCFG,
                   "id of the application that guards here"),
@@ -321,6 +327,10 @@ const command_rec civic_directives[] = {
         "CivicClaims", civic_set_claims, NULL, OR_AUTHCFG,
         "all (the default), none, or the labels that are passed on, each as label "
         "or label=NAME"),
+    AP_INIT_FLAG("CivicDocumentImageTicket", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, picture_ticket), OR_AUTHCFG,
+                 "On: applications are given a ticket for the document's picture (default "
+                 "Off)"),
     AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,

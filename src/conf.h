@@ -31,6 +31,7 @@ typedef struct {
     const char *library_style;     /* NULL: none */
     const char *library_integrity; /* NULL: not pinned */
     const char *page_policy;       /* Content-Security-Policy of the login page */
+    int keep_picture;              /* CivicDocumentImage; CIVIC_UNSET: not said */
     const char *cookie_suffix;     /* "-" and 8 hex digits of SHA-256 of the id */
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
     const char *file;              /* where the section is */
@@ -114,6 +115,7 @@ typedef struct {
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
     int status_actions; /* may operators end sessions by civic-status here? */
+    int picture_ticket; /* CivicDocumentImageTicket */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -223,6 +225,9 @@ const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
+
+/* conf_picture.c */
+const char *civic_set_document_image(cmd_parms *cmd, void *dir, int on);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
  * NULL, or what is wrong */

@@ -39,8 +39,13 @@ static int page_style(request_rec *r)
 }
 
 static const civic_endpoint_t endpoints[] = {
-    {"callback", civic_callback}, {"logout", civic_logout}, {"session", civic_session_info},
-    {"login.js", login_script},   {"page.css", page_style}, {NULL, NULL},
+    {"callback", civic_callback},
+    {"logout", civic_logout},
+    {"session", civic_session_info},
+    {"image", civic_document_image},
+    {"login.js", login_script},
+    {"page.css", page_style},
+    {NULL, NULL},
 };
 
 int civic_endpoint_method(request_rec *r, const char *allowed)

@@ -32,6 +32,7 @@ int civic_endpoints_handle(request_rec *r);
 int civic_callback(request_rec *r);
 int civic_logout(request_rec *r);
 int civic_session_info(request_rec *r);
+int civic_document_image(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */
 int civic_endpoint_method(request_rec *r, const char *allowed);

@@ -8,6 +8,7 @@
 #include <util_filter.h>
 
 #include "cookie.h"
+#include "document_image.h"
 #include "identity_headers.h"
 #include "log.h"
 #include "runtime.h"
@@ -185,8 +186,21 @@ static int takes(civic_parcel_t *parcel, const char *name, const char *value)
     return 1;
 }
 
+/* NULL where none is to be given. */
+static const char *ticket_for(request_rec *r, const civic_session_t *session)
+{
+    civic_request_t *known = civic_request(r);
+    const char *ticket = known->told.ticket ? civic_document_image_ticket(r, session) : NULL;
+
+    if (ticket) {
+        civic_request(civic_request_first(r))->in_ticket = 1;
+    }
+    return ticket;
+}
+
 static void tell_env(request_rec *r, const civic_session_t *session)
 {
+    const char *ticket = ticket_for(r, session);
     const civic_record_t *record = &session->record;
     const apr_array_header_t *all =
         apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
@@ -197,6 +211,9 @@ static void tell_env(request_rec *r, const civic_session_t *session)
     apr_table_setn(env, "CIVIC_APPLICATION", record->application);
     apr_table_setn(env, "CIVIC_SCOPE", record->scope);
     apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
+    if (ticket) {
+        apr_table_setn(env, "CIVIC_DOCUMENT_IMAGE_TICKET", ticket);
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
@@ -212,6 +229,7 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
     request_rec *r = parcel->r;
+    const char *ticket = ticket_for(r, session);
     const apr_array_header_t *all =
         apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
 
@@ -219,6 +237,9 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     civic_headers_set(parcel, "", "APPLICATION", record->application);
     civic_headers_set(parcel, "", "SCOPE", record->scope);
     civic_headers_set(parcel, "", "SESSION_ENDS", session_ends(r, session));
+    if (ticket) {
+        civic_headers_set(parcel, "", "DOCUMENT_IMAGE_TICKET", ticket);
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
@@ -239,7 +260,8 @@ static civic_told_t may_tell(request_rec *r)
     return (civic_told_t){
         .env = channels & CIVIC_IDENTITY_ENV,
         .headers = type && !strcasecmp(type, CIVIC_AUTH_TYPE) ? channels : CIVIC_IDENTITY_NONE,
-        .claims = dir->claims};
+        .claims = dir->claims,
+        .ticket = dir->picture_ticket == 1};
 }
 
 static void tell_headers(request_rec *r)
@@ -312,10 +334,12 @@ static void forget(request_rec *r)
  * where it may have less. */
 static void forget_inherited(request_rec *r)
 {
+    const civic_request_t *first = civic_request(civic_request_first(r));
     civic_told_t may = may_tell(r);
 
     if ((r->main || r->prev)
-        && (may.claims || !may.env || civic_request(civic_request_first(r))->in_headers)) {
+        && (may.claims || !may.env || first->in_headers
+            || (first->in_ticket && !may.ticket))) {
         forget(r);
     }
 }
@@ -339,7 +363,7 @@ int civic_identity_settle(request_rec *r)
     }
     may = may_tell(r);
     if (may.env != known->told.env || may.headers != known->told.headers
-        || may.claims != known->told.claims) {
+        || may.claims != known->told.claims || may.ticket != known->told.ticket) {
         forget(r);
         tell(r);
     }

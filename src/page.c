@@ -137,6 +137,8 @@ static const char *title_of(int status)
         return "Please log in";
     case HTTP_FORBIDDEN:
         return "Not allowed";
+    case HTTP_NOT_FOUND:
+        return "Not found";
     case HTTP_BAD_REQUEST:
     case HTTP_METHOD_NOT_ALLOWED:
     case HTTP_REQUEST_ENTITY_TOO_LARGE:

@@ -49,6 +49,8 @@ typedef enum {
       "This page asks for a login that is more recent than yours. Please log in once more.")  \
     X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
       "You are logged in, but this page is not open to you.")                                 \
+    X(CIVIC_NO_PICTURE, "no-picture", 404, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,                \
+      "There is no picture of a document for you here.")                                      \
     /* what the page posts back */                                                            \
     X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                        \
       "This address is used by the login page and cannot be opened by itself.")               \

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2, FLAG_PICTURE = 1 };
 
 /* ---- writing ---- */
 
@@ -32,7 +32,7 @@ static unsigned char *text_put(unsigned char *out, const char *text)
 
 static apr_size_t record_size(const civic_record_t *record)
 {
-    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
+    apr_size_t size = 1 + 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
                       + text_size(record->scope) + text_size(record->user_id);
 
     for (int i = 0; i < record->claims.count; i++) {
@@ -53,6 +53,7 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
     *out++ = VERSION;
+    *out++ = record->has_picture ? FLAG_PICTURE : 0;
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
@@ -135,14 +136,17 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     reader_t reader = {data, len, 0};
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
+    apr_uint64_t flags;
 
     if (len > CIVIC_RECORD_MAX || number_get(&reader, 1) != VERSION) {
         return 0;
     }
+    flags = number_get(&reader, 1);
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
-    if (!realm) {
+    if (!realm || flags > FLAG_PICTURE) {
         return 0;
     }
+    read.has_picture = flags == FLAG_PICTURE;
     memcpy(read.realm, realm, CIVIC_REALM_LEN);
     read.created = (apr_time_t)number_get(&reader, 8);
     read.application = text_get(&reader, pool);

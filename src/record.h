@@ -1,6 +1,7 @@
 /* record.h - a session as bytes, the form in which every store keeps it.
  *
- *   version(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
+ *   version(1) | flags(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
+ *   flags: 1 the document's picture is kept
  *   claim: flags(1) | label | value            text: length(4) | bytes      little endian
  *
  * Times that change while a session lives (last use) are the store's, not the record's, so
@@ -24,6 +25,7 @@ typedef struct {
     const char *scope; /* the scope request that was approved */
     const char *user_id;
     apr_time_t created; /* microseconds since the epoch */
+    int has_picture;    /* the document's picture is kept beside it (picture.h) */
     civic_claims_t claims;
 } civic_record_t;
 

@@ -14,6 +14,7 @@ typedef struct civic_reply {
     const char *body;
     const char *policy; /* Content-Security-Policy; NULL: nothing may load */
     int cacheable;      /* an asset, the same for everybody */
+    apr_size_t bytes;   /* of a body that is no text; 0: it is text */
 } civic_reply_t;
 
 #define CIVIC_TYPE_HTML    "text/html; charset=utf-8"

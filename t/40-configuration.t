@@ -239,6 +239,7 @@ my @cases = (
         map { ($_ => qr/must be a host's name, or \*\. and a domain; no scheme, no path, no port/) } '*', '*.',
         'https://a.example', 'a.example/x', 'a.example:443', 'a*.example', '*.*.example', '""', 'fine.example *.com/'
     ],
+    [ application => 'CivicDocumentImage', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUse',
         ['CO-A'],
         'CO-B' => qr/no such application here: add <CivicApplication CO-B> or name one that exists/,
@@ -249,6 +250,7 @@ my @cases = (
         map { ($_ => qr/must be the name of a scope request, as ANONYMOUS_LOGIN, BASIC_SIGNUP or PROOF_OF_IDENTITY/) }
             qw(basic_signup BASIC-SIGNUP ""), 'X' x 65
     ],
+    [ location => 'CivicDocumentImageTicket', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [ location => 'CivicHideIntro', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUnauthenticated',
         [qw(auto page 401 pass PASS)],
@@ -430,7 +432,7 @@ my %value = (
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
-    CivicCallbackLimit => '300/min',
+    CivicCallbackLimit => '300/min', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -448,10 +450,10 @@ for my $case (@cases) {
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|DocumentImage/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
+        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|DocumentImage/;
 }
 
 my @all;

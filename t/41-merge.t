@@ -38,7 +38,7 @@ my @htaccess = (
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 13;
+plan tests => 5 * 32 + 4 * 4 + 3 * @htaccess + 15;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -161,10 +161,10 @@ my $open = "AuthType Civic\nAuthName X\nRequire valid-user\n";
 make_path(map {"$dir/$_"} qw(silent says/deeper says/none says/htaccess));
 my $told = Civic::Server->new(
     ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)],
-    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA', CivicDocumentImage => 'On'),
     "CivicHeaderPrefix X-Main-\nCivicUserHeader X-Main-Name\n<Directory $dir>\nAllowOverride AuthConfig\nOptions +ExecCGI\nSetHandler cgi-script\n",
     "CivicIdentity headers\nCivicClaims contact.personal.email=MAIN\n$open</Directory>\n",
-    "<Directory $dir/says>\nCivicIdentity both\n</Directory>\n",
+    "<Directory $dir/says>\nCivicIdentity both\nCivicDocumentImageTicket On\n</Directory>\n",
     "<Directory $dir/says/deeper>\nCivicClaims contact.personal.email=DEEPER contact.personal.phoneNumber=PHONE\n</Directory>\n",
     "<Directory $dir/says/none>\nCivicIdentity none\nCivicClaims all\n</Directory>\n",
     Civic::Server::host(SITE => "DocumentRoot $dir\n"),
@@ -174,16 +174,18 @@ for my $folder (qw(silent says says/deeper says/none says/htaccess)) {
     symlink "$ENV{CIVIC_T}/cgi-bin/echo.pl", "$dir/$folder/cgi" or die $!;
 }
 open my $htaccess, '>', "$dir/says/htaccess/.htaccess" or die $!;
-print $htaccess "CivicIdentity headers\nCivicClaims none\n";
+print $htaccess "CivicIdentity headers\nCivicClaims none\nCivicDocumentImageTicket Off\n";
 close $htaccess or die $!;
 $told->start;
 for my $host (qw(Main Host)) {
     my $prefix = uc "X_${host}_";
-    my $member = $told->client($host eq 'Main' ? 'SITE' : 'OTHER')->logged_in('/silent/cgi');
+    my $member = $told->client($host eq 'Main' ? 'SITE' : 'OTHER')->logged_in('/silent/cgi', image => 10);
+    my $tickets = sub { join ' ', map { scalar grep {/IMAGE_TICKET$/} keys %{ $member->json($member->get("/$_/cgi"))->{env} } } @_ };
     my $seen = sub {
         my $env = $member->json($member->get("/$_[0]/cgi"))->{env};
         return join ' ', sort map { /^HTTP_${prefix}(CLAIM_\w+|NAME)$/ ? $1 : /^CIVIC_(MAIN|DEEPER|PHONE|CONTACT\w+)$/ ? $1 : () } keys %$env;
     };
+    is($tickets->('silent', 'says', 'says/deeper', 'says/htaccess'), '0 2 2 0', "$host: CivicDocumentImageTicket");
     is($seen->('silent'), 'CLAIM_MAIN NAME', "$host: CivicIdentity and CivicClaims of the folder above");
     is($seen->('says'), 'CLAIM_MAIN MAIN NAME', "$host: its own CivicIdentity, the other as above");
     is($seen->('says/deeper'), 'CLAIM_DEEPER CLAIM_PHONE DEEPER NAME PHONE', "$host: CivicClaims replaces the list above");

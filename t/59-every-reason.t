@@ -132,6 +132,7 @@ my @reasons = (
     [ 'remote-user-missing' => sub { $server->client->logged_in('/email/', person => 'stale')->get('/email/') } ],
     [ 'login-not-fresh'     => sub { sleep 0.1 while time < $logged_in + 1.1; $old->fetch('/fresh/') } ],
     [ 'rule-not-met'        => sub { $old->fetch("/nobody/") } ],
+    [ 'no-picture'          => sub { $old->fetch('/civic/image') } ],
     # what the login page sends
     [ 'method'              => sub { $server->client->get('/civic/callback') } ],
     [ 'too-many-attempts'   => \&oftener_than_allowed ],
