@@ -212,6 +212,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(life, CIVIC_UNSET);
     MERGE(status_actions, CIVIC_UNSET);
     MERGE(picture_ticket, CIVIC_UNSET);
+    MERGE(on_login, NULL);
     return conf;
 }
 
@@ -317,6 +318,8 @@ const command_rec civic_directives[] = {
                  "On: the browser library leaves out its introduction (default Off)"),
     AP_INIT_TAKE1("CivicUnauthenticated", civic_set_unauthenticated, NULL, OR_AUTHCFG,
                   "what a request without a session gets: auto, page, 401 or pass"),
+    AP_INIT_TAKE1("CivicOnLogin", civic_set_on_login, NULL, OR_AUTHCFG,
+                  "where people go first after a login: a path of this site, or Off"),
     AP_INIT_TAKE1("CivicRemoteUser", civic_set_remote_user, NULL, OR_AUTHCFG,
                   "what becomes REMOTE_USER: userId (the default) or a claim's label"),
     AP_INIT_TAKE1(

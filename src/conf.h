@@ -114,8 +114,9 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int status_actions; /* may operators end sessions by civic-status here? */
-    int picture_ticket; /* CivicDocumentImageTicket */
+    int status_actions;   /* may operators end sessions by civic-status here? */
+    int picture_ticket;   /* CivicDocumentImageTicket */
+    const char *on_login; /* a path; "": Off; NULL: not said */
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
@@ -226,7 +227,8 @@ const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *ar
 const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
 
-/* conf_picture.c */
+/* conf_picture.c, conf_on_login.c */
+const char *civic_set_on_login(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_document_image(cmd_parms *cmd, void *dir, int on);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return

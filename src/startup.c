@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "conf_on_login.h"
 #include "log.h"
 #include "session.h"
 #include "socache.h"
@@ -119,6 +120,16 @@ static void check_store(check_t *check, const ap_directive_t *node)
     }
 }
 
+static void check_on_login(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *fault =
+        civic_conf_on_login_fault(node, host ? host : check->main_server, check->pool);
+
+    if (fault) {
+        complain(check, node, fault);
+    }
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -131,6 +142,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         }
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
+        }
+        else if (!strcasecmp(node->directive, "CivicOnLogin")) {
+            check_on_login(check, node, host);
         }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);

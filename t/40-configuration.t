@@ -256,6 +256,16 @@ my @cases = (
         [qw(auto page 401 pass PASS)],
         map { ($_ => qr/must be auto, page, 401 or pass/) } qw(403 login "")
     ],
+    [   location => 'CivicOnLogin',
+        [ qw(/ /welcome /welcome?a=b off), 'http://localhost/welcome', 'http://LOCALHOST:80' ],
+        map({ ($_ => qr/must be a path of this site with one slash first, as \/welcome, or an URL of this site/) }
+            qw(welcome //evil.example/ "" javascript:alert(1) ftp://localhost/), '"/a b"', '/\\\\evil.example', 'http://localhost//evil.example'),
+        map({ ($_ => qr/the URL must have a host, and no user/) } qw(https:///x http://jane@localhost/ http://localhost%40evil.example/)),
+        map({ ($_ => qr{is not this site, which is http://localhost by its ServerName: name a path, as /x}) }
+            qw(https://localhost/x http://localhost:8080/x http://localhost.evil.example/x http://evil.example/x)),
+        '/x#top'       => qr/an address with # cannot have the parameter return/,
+        '/x?a&return=' => qr/its parameter return is added by the module/,
+    ],
     [   location => 'CivicRemoteUser',
         [qw(userId contact.personal.email verifications.levels.CIVIC:IAL1)],
         '""'      => qr/must be userId or the label of a claim, as contact\.personal\.email/,
@@ -419,6 +429,16 @@ my @wholes = (
         qr/no such application here/ ],
     [ 'CivicUse for all hosts, of one of them', "$vhost$application</VirtualHost>\n<Location /x>\nCivicUse CO-A\n</Location>\n", '' ],
     [ 'AuthType of somebody else', "<Location /x>\nAuthType Basic\n</Location>\n", '' ],
+    (map { [ "CivicOnLogin in a host: $_->[0]", "$vhost<Location /x>\n" . ($_->[2] ? '>>' : '') . "CivicOnLogin $_->[1]\n</Location>\n$_->[0]\n</VirtualHost>\n", $_->[2] // '' ] }
+        [ 'ServerName https://www.example.org', 'https://www.example.org/welcome' ],
+        [ 'ServerName https://www.example.org', 'https://WWW.example.org:443/welcome' ],
+        [ 'ServerName https://www.example.org', 'http://www.example.org/welcome', qr{not this site, which is https://www\.example\.org by its ServerName: name a path, as /welcome} ],
+        [ 'ServerName https://www.example.org', 'https://example.org/welcome', qr/not this site/ ],
+        [ 'ServerName www.example.org:80', 'http://www.example.org/welcome' ],
+        [ 'ServerName www.example.org', 'http://www.example.org:1/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'https://www.example.org/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'http://www.example.org/welcome', qr/not this site, which is https/ ],
+        [ "ServerName www.example.org:80\nSSLEngine off", 'https://www.example.org/welcome', qr/not this site, which is http:/ ]),
     [ 'the smallest', $application . $guarded, '' ],
 );
 
@@ -432,7 +452,7 @@ my %value = (
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
-    CivicCallbackLimit => '300/min', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
+    CivicCallbackLimit => '300/min', CivicOnLogin => '/welcome', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {

@@ -32,6 +32,8 @@ my @htaccess = (
     [ 'CivicWebSocketCheck 5s',           500, qr/CivicWebSocketCheck not allowed here/ ],
     [ 'CivicIdentity all',                500, qr/CivicIdentity all: it must be env, headers, both or none/ ],
     [ 'CivicClaims a.b A_B',              500, qr/CivicClaims A_B: a\.b has the name CIVIC_A_B already/ ],
+    [ 'CivicOnLogin //evil',              500, qr/CivicOnLogin \/\/evil: it must be a path of this site/ ],
+    [ 'CivicOnLogin https://localhost/',  500, qr/CivicOnLogin https:\/\/localhost\/: in \.htaccess it must be a path/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
