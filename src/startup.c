@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "conf_on_login.h"
 #include "log.h"
+#include "log_format.h"
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
@@ -156,6 +157,7 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
+    civic_log_format_register(pconf);
     return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
