@@ -19,7 +19,7 @@ use Civic::Node ();
 use Civic::Redis ();
 use Civic::Server ();
 
-plan tests => 154;
+plan tests => 156;
 
 my $image = 'documents.genericId.image';
 my $png = "\x89PNG\r\n\x1a\n" . join '', map { chr($_ * 37 % 256) } 1 .. 500;
@@ -49,8 +49,10 @@ ScriptAlias /told/cgi ${CIVIC_T}/cgi-bin/echo.pl
 <Location "/told/proxy">
     ProxyPass http://127.0.0.1:${CIVIC_PORT_BACKEND}/told
 </Location>
-RewriteEngine On
-RewriteRule ^/told/less/(.*) /members/$1 [PT]
+<Location "/told/less">
+    RewriteEngine On
+    RewriteRule . /members/cgi
+</Location>
 <Location "/members">
     CivicUse CO-ALPHA
     CivicIdentity both
@@ -170,7 +172,8 @@ unlike($ticket, qr/\Q$value\E/, 'it is not the cookie');
 $ticket = env($jane, '/told/proxy')->{HTTP_CIVIC_DOCUMENT_IMAGE_TICKET};
 is(by_ticket($ticket)->content, $png, 'with it, an application behind a proxy gets the picture');
 is(by_ticket($ticket, at => 'PLAIN')->content, $png, 'at another address of the site');
-is(env($jane, '/told/less/cgi')->{CIVIC_DOCUMENT_IMAGE_TICKET}, undef, 'none where a request that was rewritten arrives');
+is(env($jane, '/told/less')->{$_}, undef, "none where a request that was rewritten arrives: $_")
+    for map {($_, "REDIRECT_$_", "HTTP_$_")} 'CIVIC_DOCUMENT_IMAGE_TICKET';
 is(env(person('/told/'), '/told/cgi')->{CIVIC_DOCUMENT_IMAGE_TICKET}, undef, 'none for who has no picture');
 is($server->client->get('/told/cgi', Authorization => "Civic $ticket")->code, 401, 'a ticket is no session');
 is($server->client->fetch('/civic/session', Authorization => "Civic $ticket")->content, '{"sessions":[]}', 'it shows nothing else');
