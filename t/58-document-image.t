@@ -50,6 +50,7 @@ ScriptAlias /told/cgi ${CIVIC_T}/cgi-bin/echo.pl
     ProxyPass http://127.0.0.1:${CIVIC_PORT_BACKEND}/told
 </Location>
 <Location "/told/less">
+    CivicIdentity env
     RewriteEngine On
     RewriteRule . /members/cgi
 </Location>
