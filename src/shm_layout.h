@@ -1,5 +1,5 @@
 /* shm_layout.h - what a shard consists of (see the picture in shm_shard.h), and how its memory is
- * read and written while others do. For shm_shard.c and shm_mend.c alone.
+ * read and written while others do. For shm_shard.c, shm_mend.c and shm_room.c alone.
  */
 #ifndef CIVIC_SHM_LAYOUT_H
 #define CIVIC_SHM_LAYOUT_H

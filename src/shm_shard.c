@@ -1,4 +1,5 @@
-/* shm_shard.c - see shm_shard.h; what puts a shard in order again is in shm_mend.c. */
+/* shm_shard.c - see shm_shard.h; what puts a shard in order again is in shm_mend.c, what
+ * takes how much room in shm_room.c. */
 #include "shm_shard.h"
 
 #include "shm_layout.h"
@@ -42,15 +43,6 @@ int civic_shard_format(civic_shard_t *shard)
     civic_shard_rebuild(shard);
     shard->head->mended = 0;
     return 1;
-}
-
-apr_uint32_t civic_shard_blocks(apr_size_t record_len)
-{
-    return record_len <= FIRST_ROOM
-               ? 1
-               : 1
-                     + (apr_uint32_t)((record_len - FIRST_ROOM + FURTHER_ROOM - 1)
-                                      / FURTHER_ROOM);
 }
 
 /* ---- reading ---- */
@@ -604,21 +596,4 @@ civic_store_result civic_shard_visit(civic_shard_t *shard, const unsigned char *
     }
     civic_shard_unlock(shard);
     return CIVIC_STORE_OK;
-}
-
-void civic_shard_stats(const civic_shard_t *shard, civic_store_stats_t *stats)
-{
-    const struct civic_shard_head *head = shard->head;
-    apr_uint64_t total = (apr_uint64_t)shard->block_count * BLOCK;
-
-    /* Two counts that others may be changing: never less than nothing. */
-    apr_uint32_t entries = __atomic_load_n(&head->sessions, __ATOMIC_RELAXED);
-    apr_uint32_t pictures = __atomic_load_n(&head->pictures, __ATOMIC_RELAXED);
-
-    stats->sessions += entries > pictures ? entries - pictures : 0;
-    stats->bytes_total += total;
-    stats->bytes_used +=
-        total - (apr_uint64_t)__atomic_load_n(&head->unused_count, __ATOMIC_RELAXED) * BLOCK;
-    stats->evicted += __atomic_load_n(&head->evicted, __ATOMIC_RELAXED);
-    stats->mended += __atomic_load_n(&head->mended, __ATOMIC_RELAXED);
 }
