@@ -49,6 +49,7 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     const char *person = civic_json_string(body, "person");
     const char *fault = civic_json_string(body, "fault");
     const json_t *data = json_object_get(body, "data");
+    const json_t *image = json_object_get(body, "image");
 
     memset(ask, 0, sizeof(*ask));
     ask->person = sandbox_person_find(person ? person : "jane");
@@ -65,6 +66,11 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     apr_cpystrn(ask->scope, scope ? scope : CIVIC_SCOPE_DEFAULT, sizeof(ask->scope));
     apr_cpystrn(ask->fault, fault ? fault : "", sizeof(ask->fault));
     ask->status = ASK_APPROVED;
+    if (image
+        && (json_integer_value(image) < 4 || json_integer_value(image) > SANDBOX_IMAGE_MAX)) {
+        return "image must be 4 to 4194304 bytes";
+    }
+    ask->image = (int)json_integer_value(image);
     return data ? data_take(ask, r, data) : NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_core.h>
@@ -11,11 +12,13 @@
 #include "cookie.h"
 #include "identity.h"
 #include "log.h"
+#include "on_login.h"
 #include "page.h"
 #include "posted.h"
 #include "privacy.h"
 #include "refuse.h"
 #include "request.h"
+#include "return_path.h"
 #include "runtime.h"
 #include "scope.h"
 #include "state.h"
@@ -150,6 +153,30 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     return civic_cookie_set_browser(r, browser);
 }
 
+/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into the
+ * page, since the callback stands outside of all locations. */
+static const char *destination(request_rec *r, const char *return_path)
+{
+    const char *on_login = civic_dir_conf(r)->on_login;
+    apr_size_t most = (apr_size_t)r->server->limit_req_line - sizeof("GET  HTTP/1.1");
+    int too_long;
+
+    if (!on_login || !*on_login) {
+        return return_path;
+    }
+    return_path = civic_on_login_path(
+        on_login, return_path, most < CIVIC_RETURN_PATH_MAX ? most : CIVIC_RETURN_PATH_MAX,
+        &too_long, r->pool);
+    if (too_long) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX
+                      "CivicOnLogin is passed over: with the address that was "
+                      "asked for it would be too long ref=%s",
+                      civic_request_reference(r));
+    }
+    return return_path;
+}
+
 static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
                       const char *scope, const char *return_path)
 {
@@ -159,7 +186,7 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                                .reason = refusal.reason};
     civic_state_t state = {.application = lookup->application->sip.app_id,
                            .scope = page.scope,
-                           .return_path = return_path,
+                           .return_path = destination(r, return_path),
                            .issued = apr_time_now()};
     civic_browser_t browser;
 

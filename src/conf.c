@@ -207,6 +207,7 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
     conf->idle = conf->life = CIVIC_UNSET;
     conf->factor =
         (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
+    conf->picture_ticket = CIVIC_UNSET;
     return conf;
 }
 
@@ -239,6 +240,8 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(factor.shared, CIVIC_UNSET);
     MERGE(factor.codes, CIVIC_UNSET);
     MERGE(factor.max_age, CIVIC_UNSET);
+    MERGE(picture_ticket, CIVIC_UNSET);
+    MERGE(on_login, NULL);
     return conf;
 }
 
@@ -330,6 +333,10 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE_ARGV(
         "CivicPayloadHosts", civic_set_payload_hosts, CIVIC_IN_APPLICATION, RSRC_CONF,
         "hosts that large answers may be fetched from (default " CIVIC_SIP_PAYLOAD_HOST ")"),
+    AP_INIT_FLAG("CivicDocumentImage", civic_set_document_image, CIVIC_IN_APPLICATION,
+                 RSRC_CONF,
+                 "On: the picture of a person's document is kept as long as the session "
+                 "(default Off)"),
 
     AP_INIT_TAKE1("CivicUse", civic_set_use, NULL, OR_AUTHCFG,
                   "id of the application that guards here"),
@@ -340,6 +347,8 @@ const command_rec civic_directives[] = {
                  "On: the browser library leaves out its introduction (default Off)"),
     AP_INIT_TAKE1("CivicUnauthenticated", civic_set_unauthenticated, NULL, OR_AUTHCFG,
                   "what a request without a session gets: auto, page, 401 or pass"),
+    AP_INIT_TAKE1("CivicOnLogin", civic_set_on_login, NULL, OR_AUTHCFG,
+                  "where people go first after a login: a path of this site, or Off"),
     AP_INIT_TAKE1("CivicRemoteUser", civic_set_remote_user, NULL, OR_AUTHCFG,
                   "what becomes REMOTE_USER: userId (the default) or a claim's label"),
     AP_INIT_TAKE1(
@@ -355,6 +364,10 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicAssertionAudience", civic_set_assertion_audience, NULL,
                   ACCESS_CONF | RSRC_CONF,
                   "which application the statement is for (default: the site's own address)"),
+    AP_INIT_FLAG("CivicDocumentImageTicket", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, picture_ticket), OR_AUTHCFG,
+                 "On: applications are given a ticket for the document's picture (default "
+                 "Off)"),
     AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,

@@ -33,6 +33,7 @@ typedef struct {
     const char *library_style;     /* NULL: none */
     const char *library_integrity; /* NULL: not pinned */
     const char *page_policy;       /* Content-Security-Policy of the login page */
+    int keep_picture;              /* CivicDocumentImage; CIVIC_UNSET: not said */
     const char *cookie_suffix;     /* "-" and 8 hex digits of SHA-256 of the id */
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
     const char *factor_suffix;     /* both again, of second factors (request.h) */
@@ -169,6 +170,8 @@ typedef struct {
     int preflight;        /* are preflights let through? */
     const char *language; /* "auto" or a tag; NULL: not said */
     int status_actions;   /* may operators end sessions by civic-status here? */
+    int picture_ticket;   /* CivicDocumentImageTicket */
+    const char *on_login; /* a path; "": Off; NULL: not said */
     civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
@@ -320,6 +323,10 @@ void civic_conf_languages_tell(server_rec *main_server);
 
 /** CivicLanguage: has this host the language? @return NULL, or what is wrong */
 const char *civic_conf_language_fault(const server_rec *s, const char *tag, apr_pool_t *pool);
+
+/* conf_picture.c, conf_on_login.c */
+const char *civic_set_on_login(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_document_image(cmd_parms *cmd, void *dir, int on);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
  * NULL, or what is wrong */

@@ -72,6 +72,7 @@ static const civic_endpoint_t endpoints[] = {
     {"button.js", button_script},
     {"done.js", done_script},
     {"renew", civic_renew},
+    {"image", civic_document_image},
     {NULL, NULL},
 };
 

@@ -9,6 +9,7 @@
 
 #include "assertion_header.h"
 #include "cookie.h"
+#include "document_image.h"
 #include "identity_headers.h"
 #include "log.h"
 #include "runtime.h"
@@ -186,6 +187,18 @@ static int takes(civic_parcel_t *parcel, const char *name, const char *value)
     return 1;
 }
 
+/* NULL where none is to be given. */
+static const char *ticket_for(request_rec *r, const civic_session_t *session)
+{
+    civic_request_t *known = civic_request(r);
+    const char *ticket = known->told.ticket ? civic_document_image_ticket(r, session) : NULL;
+
+    if (ticket) {
+        civic_request(civic_request_first(r))->in_ticket = 1;
+    }
+    return ticket;
+}
+
 static const char *proof_name(const civic_record_t *record)
 {
     return record->proof == CIVIC_PROOF_RECOVERY ? "recovery" : "civic";
@@ -254,6 +267,7 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
     request_rec *r = parcel->r;
+    const char *ticket = ticket_for(r, session);
     const apr_array_header_t *all =
         apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
 
@@ -263,6 +277,9 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     civic_headers_set(parcel, "", "SESSION_ENDS", session_ends(r, session));
     if (record->account) {
         civic_headers_set(parcel, "", "SECOND_FACTOR", proof_name(record));
+    }
+    if (ticket) {
+        civic_headers_set(parcel, "", "DOCUMENT_IMAGE_TICKET", ticket);
     }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
@@ -293,7 +310,8 @@ static civic_told_t may_tell(request_rec *r)
                           .headers = is_ours ? channels : CIVIC_IDENTITY_NONE,
                           .claims = dir->claims,
                           .assertion = is_ours && dir->assertion == 1,
-                          .audience = dir->audience};
+                          .audience = dir->audience,
+                          .ticket = dir->picture_ticket == 1};
 }
 
 static void tell_headers(request_rec *r)
@@ -371,10 +389,12 @@ static void forget(request_rec *r)
  * where it may have less. */
 static void forget_inherited(request_rec *r)
 {
+    const civic_request_t *first = civic_request(civic_request_first(r));
     civic_told_t may = may_tell(r);
 
     if ((r->main || r->prev)
-        && (may.claims || !may.env || civic_request(civic_request_first(r))->in_headers)) {
+        && (may.claims || !may.env || first->in_headers
+            || (first->in_ticket && !may.ticket))) {
         forget(r);
     }
 }
@@ -401,7 +421,7 @@ int civic_identity_settle(request_rec *r)
     may = may_tell(r);
     if (may.env != known->told.env || may.headers != known->told.headers
         || may.claims != known->told.claims || may.assertion != known->told.assertion
-        || may.audience != known->told.audience) {
+        || may.audience != known->told.audience || may.ticket != known->told.ticket) {
         forget(r);
         tell(r);
     }

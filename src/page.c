@@ -210,6 +210,8 @@ static const char *title_key(int status)
         return "page.title.unauthorized";
     case HTTP_FORBIDDEN:
         return "page.title.forbidden";
+    case HTTP_NOT_FOUND:
+        return "page.title.not-found";
     case HTTP_BAD_REQUEST:
     case HTTP_METHOD_NOT_ALLOWED:
     case HTTP_REQUEST_ENTITY_TOO_LARGE:

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1, VERSION_FLAGS = 2, FLAG_ACCOUNT = 2 };
+enum { VERSION = 1, VERSION_FLAGS = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
 
 /* ---- writing ---- */
 
@@ -30,11 +30,18 @@ static unsigned char *text_put(unsigned char *out, const char *text)
     return out + len;
 }
 
+static unsigned char flags_of(const civic_record_t *record)
+{
+    return (unsigned char)((record->has_picture ? FLAG_PICTURE : 0)
+                           | (record->account ? FLAG_ACCOUNT : 0));
+}
+
 static apr_size_t record_size(const civic_record_t *record)
 {
     apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
                       + text_size(record->scope) + text_size(record->user_id)
-                      + (record->account ? 1 + text_size(record->account) + 1 : 0);
+                      + (flags_of(record) ? 1 : 0)
+                      + (record->account ? text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
         size += 1 + text_size(record->claims.items[i].label)
@@ -45,7 +52,7 @@ static apr_size_t record_size(const civic_record_t *record)
 
 int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_pool_t *pool)
 {
-    unsigned char *out;
+    unsigned char flags = flags_of(record), *out;
 
     bytes->len = record_size(record);
     bytes->data = NULL;
@@ -53,9 +60,9 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         return 0;
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
-    *out++ = record->account ? VERSION_FLAGS : VERSION;
-    if (record->account) {
-        *out++ = FLAG_ACCOUNT;
+    *out++ = flags ? VERSION_FLAGS : VERSION;
+    if (flags) {
+        *out++ = flags;
     }
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
@@ -147,13 +154,14 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     apr_uint64_t flags = version == VERSION_FLAGS ? number_get(&reader, 1) : 0;
 
     if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_FLAGS)
-        || flags != (version == VERSION_FLAGS ? FLAG_ACCOUNT : 0)) {
+        || flags > FLAGS_ALL || (version == VERSION_FLAGS && !flags)) {
         return 0;
     }
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
     if (!realm) {
         return 0;
     }
+    read.has_picture = (flags & FLAG_PICTURE) != 0;
     memcpy(read.realm, realm, CIVIC_REALM_LEN);
     read.created = (apr_time_t)number_get(&reader, 8);
     read.application = text_get(&reader, pool);

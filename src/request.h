@@ -58,6 +58,7 @@ typedef struct {
     const civic_claim_choice_t *claims;
     int assertion; /* CivicAssertion, to this audience */
     const char *audience;
+    int ticket; /* CivicDocumentImageTicket */
 } civic_told_t;
 
 /** A location of CivicSecondFactor, behind its first login. */
@@ -73,6 +74,7 @@ typedef struct {
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
     int in_headers;              /* some request of the chain has headers that say who it is */
+    int in_ticket;               /* or a ticket for the document's picture */
     int guarded;                 /* its answer is for whoever is logged in, or not */
     int retry_after;             /* seconds, for a refusal that says so; 0: the usual */
 

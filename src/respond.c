@@ -121,6 +121,8 @@ void civic_respond_insert_filter(request_rec *r)
 
 int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
 {
+    apr_size_t len = reply->bytes ? reply->bytes : strlen(reply->body);
+
     if (r->eos_sent) {
         /* A filter has answered already: httpd's own does when a body's coding is broken. */
         return AP_FILTER_ERROR;
@@ -132,9 +134,9 @@ int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
     }
     ap_add_output_filter_handle(headers, NULL, r, r->connection);
     ap_set_content_type(r, reply->content_type);
-    ap_set_content_length(r, (apr_off_t)strlen(reply->body));
+    ap_set_content_length(r, (apr_off_t)len);
     if (!r->header_only) {
-        ap_rputs(reply->body, r);
+        ap_rwrite(reply->body, (int)len, r);
     }
     return OK;
 }

@@ -26,6 +26,7 @@ typedef struct civic_reply {
     const char *language; /* of what people read in it; NULL: none */
     civic_keeping keep;
     const char *etag; /* NULL: none */
+    apr_size_t bytes; /* of a body that is no text; 0: it is text */
 } civic_reply_t;
 
 #define CIVIC_TYPE_HTML    "text/html; charset=utf-8"

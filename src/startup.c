@@ -10,7 +10,9 @@
 
 #include "assertion_cache.h"
 #include "conf.h"
+#include "conf_on_login.h"
 #include "log.h"
+#include "log_format.h"
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
@@ -159,6 +161,16 @@ static void check_assertion(check_t *check, const ap_directive_t *node)
     }
 }
 
+static void check_on_login(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *fault =
+        civic_conf_on_login_fault(node, host ? host : check->main_server, check->pool);
+
+    if (fault) {
+        complain(check, node, fault);
+    }
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -174,6 +186,9 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         }
         else if (!strcasecmp(node->directive, "CivicLanguage")) {
             check_language(check, node, host);
+        }
+        else if (!strcasecmp(node->directive, "CivicOnLogin")) {
+            check_on_login(check, node, host);
         }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);
@@ -195,6 +210,7 @@ int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     if (!civic_conf_languages_start(pconf)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    civic_log_format_register(pconf);
     return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 

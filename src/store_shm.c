@@ -24,7 +24,7 @@
 static const char magic[16] = "civic sessions\n";
 
 enum {
-    LAYOUT = 3,
+    LAYOUT = 4,
     WORD_ORDER = 0x01020304,
     FINGERPRINT = 16,
     BOOT_ID = 36,

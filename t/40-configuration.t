@@ -252,6 +252,7 @@ my @cases = (
         map { ($_ => qr/must be a host's name, or \*\. and a domain; no scheme, no path, no port/) } '*', '*.',
         'https://a.example', 'a.example/x', 'a.example:443', 'a*.example', '*.*.example', '""', 'fine.example *.com/'
     ],
+    [ application => 'CivicDocumentImage', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUse',
         ['CO-A'],
         'CO-B' => qr/no such application here: add <CivicApplication CO-B> or name one that exists/,
@@ -262,10 +263,21 @@ my @cases = (
         map { ($_ => qr/must be the name of a scope request, as ANONYMOUS_LOGIN, BASIC_SIGNUP or PROOF_OF_IDENTITY/) }
             qw(basic_signup BASIC-SIGNUP ""), 'X' x 65
     ],
+    [ location => 'CivicDocumentImageTicket', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [ location => 'CivicHideIntro', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUnauthenticated',
         [qw(auto page 401 pass PASS)],
         map { ($_ => qr/must be auto, page, 401 or pass/) } qw(403 login "")
+    ],
+    [   location => 'CivicOnLogin',
+        [ qw(/ /welcome /welcome?a=b off), 'http://localhost/welcome', 'http://LOCALHOST:80' ],
+        map({ ($_ => qr/must be a path of this site with one slash first, as \/welcome, or an URL of this site/) }
+            qw(welcome //evil.example/ "" javascript:alert(1) ftp://localhost/), '"/a b"', '/\\\\evil.example', 'http://localhost//evil.example'),
+        map({ ($_ => qr/the URL must have a host, and no user/) } qw(https:///x http://jane@localhost/ http://localhost%40evil.example/)),
+        map({ ($_ => qr{is not this site, which is http://localhost by its ServerName: name a path, as /x}) }
+            qw(https://localhost/x http://localhost:8080/x http://localhost.evil.example/x http://evil.example/x)),
+        '/x#top'       => qr/an address with # cannot have the parameter return/,
+        '/x?a&return=' => qr/its parameter return is added by the module/,
     ],
     [   location => 'CivicRemoteUser',
         [qw(userId contact.personal.email verifications.levels.CIVIC:IAL1)],
@@ -521,6 +533,16 @@ my @wholes = (
         qr/CivicAssertion: with this session store, several nodes may answer: it needs CivicAssertionKeyFile, the same file on every node/ ],
     [ 'assertions of several nodes, with a key', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\nCivicAssertionKeyFile good.jwk\n<Location /x>\nCivicAssertion On\n</Location>\n", '' ],
     [ 'assertions of a whole host', "$application${vhost}CivicAssertion On\nCivicAssertionAudience x\n</VirtualHost>\n", '' ],
+    (map { [ "CivicOnLogin in a host: $_->[0]", "$vhost<Location /x>\n" . ($_->[2] ? '>>' : '') . "CivicOnLogin $_->[1]\n</Location>\n$_->[0]\n</VirtualHost>\n", $_->[2] // '' ] }
+        [ 'ServerName https://www.example.org', 'https://www.example.org/welcome' ],
+        [ 'ServerName https://www.example.org', 'https://WWW.example.org:443/welcome' ],
+        [ 'ServerName https://www.example.org', 'http://www.example.org/welcome', qr{not this site, which is https://www\.example\.org by its ServerName: name a path, as /welcome} ],
+        [ 'ServerName https://www.example.org', 'https://example.org/welcome', qr/not this site/ ],
+        [ 'ServerName www.example.org:80', 'http://www.example.org/welcome' ],
+        [ 'ServerName www.example.org', 'http://www.example.org:1/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'https://www.example.org/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'http://www.example.org/welcome', qr/not this site, which is https/ ],
+        [ "ServerName www.example.org:80\nSSLEngine off", 'https://www.example.org/welcome', qr/not this site, which is http:/ ]),
     [ 'the smallest', $application . $guarded, '' ],
 );
 
@@ -541,6 +563,7 @@ my %value = (
     CivicLoginPage => 'Off', CivicStyle => '/own.css /logo.png', CivicPagePolicy => 'add "img-src https://a.example"', CivicPreservePost => '100',
     CivicPreflight => 'On',
     CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
+    CivicOnLogin => '/welcome', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -558,10 +581,10 @@ for my $case (@cases) {
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
     my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight|DocumentImage/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared|Preflight/;
+        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared|Preflight|DocumentImage/;
 }
 
 my @all;

@@ -53,13 +53,15 @@ my @htaccess = (
     [ 'CivicStyle Off',                   500, qr/CivicStyle not allowed here/ ],
     [ 'CivicPagePolicy add "img-src x"',  500, qr/CivicPagePolicy not allowed here/ ],
     [ 'CivicPreservePost much',           500, qr/CivicPreservePost much: it must be a number of bytes/ ],
+    [ 'CivicOnLogin //evil',              500, qr/CivicOnLogin \/\/evil: it must be a path of this site/ ],
+    [ 'CivicOnLogin https://localhost/',  500, qr/CivicOnLogin https:\/\/localhost\/: in \.htaccess it must be a path/ ],
     [ 'CivicCookie civic',                500, qr/CivicCookie not allowed here/ ],
     [ "<CivicApplication X>\n</CivicApplication>", 500, qr/<CivicApplication not allowed here/ ],
     [ 'CivicUse CO-GONE',                 500, qr/request refused: not-configured/ ],
     [ 'CivicScope PROOF_OF_IDENTITY',     401, qr/request refused: login-required/ ],
     [ "AuthType None\nRequire all granted", 403, undef ], # open, but there is no list of it
 );
-plan tests => 8 * 32 + 4 * 4 + 3 * @htaccess + 19 + 14;
+plan tests => 8 * 32 + 4 * 4 + 3 * @htaccess + 21 + 14;
 
 # What a level says, as lines. One that is silent about all that is looked at says something else,
 # since httpd merges only where there is something to merge.
@@ -196,10 +198,10 @@ my $open = "AuthType Civic\nAuthName X\nRequire valid-user\n";
 make_path(map {"$dir/$_"} qw(silent says/deeper says/none says/htaccess says/off));
 my $told = Civic::Server->new(
     ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)],
-    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
+    conf  => join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA', CivicDocumentImage => 'On'),
     "CivicHeaderPrefix X-Main-\nCivicUserHeader X-Main-Name\n<Directory $dir>\nAllowOverride AuthConfig\nOptions +ExecCGI\nSetHandler cgi-script\n",
     "CivicIdentity headers\nCivicClaims contact.personal.email=MAIN\n$open</Directory>\n",
-    "<Directory $dir/says>\nCivicIdentity both\nCivicAssertion On\nCivicAssertionAudience says\n</Directory>\n",
+    "<Directory $dir/says>\nCivicIdentity both\nCivicAssertion On\nCivicAssertionAudience says\nCivicDocumentImageTicket On\n</Directory>\n",
     "<Directory $dir/says/off>\nCivicAssertion Off\n</Directory>\n<Location /says/none>\nCivicAssertionAudience none\n</Location>\n",
     "<Directory $dir/says/deeper>\nCivicClaims contact.personal.email=DEEPER contact.personal.phoneNumber=PHONE\n</Directory>\n",
     "<Directory $dir/says/none>\nCivicIdentity none\nCivicClaims all\n</Directory>\n",
@@ -210,16 +212,18 @@ for my $folder (qw(silent says says/deeper says/none says/htaccess says/off)) {
     symlink "$ENV{CIVIC_T}/cgi-bin/echo.pl", "$dir/$folder/cgi" or die $!;
 }
 open my $htaccess, '>', "$dir/says/htaccess/.htaccess" or die $!;
-print $htaccess "CivicIdentity headers\nCivicClaims none\n";
+print $htaccess "CivicIdentity headers\nCivicClaims none\nCivicDocumentImageTicket Off\n";
 close $htaccess or die $!;
 $told->start;
 for my $host (qw(Main Host)) {
     my $prefix = uc "X_${host}_";
-    my $member = $told->client($host eq 'Main' ? 'SITE' : 'OTHER')->logged_in('/silent/cgi');
+    my $member = $told->client($host eq 'Main' ? 'SITE' : 'OTHER')->logged_in('/silent/cgi', image => 10);
+    my $tickets = sub { join ' ', map { scalar grep {/IMAGE_TICKET$/} keys %{ $member->json($member->get("/$_/cgi"))->{env} } } @_ };
     my $seen = sub {
         my $env = $member->json($member->get("/$_[0]/cgi"))->{env};
         return join ' ', sort map { /^HTTP_${prefix}(CLAIM_\w+|NAME)$/ ? $1 : /^CIVIC_(MAIN|DEEPER|PHONE|CONTACT\w+)$/ ? $1 : () } keys %$env;
     };
+    is($tickets->('silent', 'says', 'says/deeper', 'says/htaccess'), '0 2 2 0', "$host: CivicDocumentImageTicket");
     is($seen->('silent'), 'CLAIM_MAIN NAME', "$host: CivicIdentity and CivicClaims of the folder above");
     is($seen->('says'), 'CLAIM_MAIN MAIN NAME', "$host: its own CivicIdentity, the other as above");
     is($seen->('says/deeper'), 'CLAIM_DEEPER CLAIM_PHONE DEEPER NAME PHONE', "$host: CivicClaims replaces the list above");

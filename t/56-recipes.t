@@ -35,8 +35,8 @@ my (%recipe, @headings);
 }
 my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
-    'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
-plan tests => 60;
+    'Sign-up completion', 'The document\'s picture', 'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
+plan tests => 60 + 9;
 is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
@@ -48,11 +48,19 @@ my $clock = Civic::Clock->new;
 my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND', 'TOKENS' ], env => { $clock->env });
 my %verifier = map { $_ => Civic::Process->new } qw(js python);
 my $root = $server->dir . '/htdocs';
-make_path(map {"$root/$_"} qw(public members app));
+make_path(map {"$root/$_"} qw(public members app account));
 my %files = (
     'index.html' => 'START', 'public/index.html' => 'PUBLIC', 'favicon.ico' => 'ICON', 'app/index.html' => 'SHELL',
     'members/index.php' => $recipe{PHP}{php},
+    'members/welcome.php' => $recipe{'Sign-up completion'}{php}, 'account/photo.php' => $recipe{'The document\'s picture'}{php},
 );
+# Where its application stores what it needs, and where the site is.
+my $stored = $server->dir . '/stored';
+mkdir $stored;
+chmod 0777, $stored;
+$files{'members/welcome.php'} = replaced($files{'members/welcome.php'}, '/srv/members' => $stored);
+$files{'account/photo.php'} = replaced($files{'account/photo.php'},
+    'www.example.org' => 'localhost:' . $server->port($port_of{'The document\'s picture'}));
 $server->write_file("htdocs/$_", $files{$_}) for keys %files;
 my $users = $server->write_file('users', 'tim:{SHA}' . sha1_base64('secret') . "=\n");
 my $backend = '127.0.0.1:${CIVIC_PORT_BACKEND}';
@@ -76,6 +84,8 @@ my %inside = (
     'An application that wants a header of its own' =>
         { 'http://127.0.0.1:5232' => 'http://127.0.0.1:' . $radicale->port, '/etc/apache2/calendars.htpasswd' => $users },
     'PHP' => { '/run/php/php-fpm.sock' => $php->socket },
+    'Sign-up completion' => { '/run/php/php-fpm.sock' => $php->socket },
+    'The document\'s picture' => { '/run/php/php-fpm.sock' => $php->socket },
     'A single-page application and its API' => { 'http://127.0.0.1:8080' => "http://$backend" },
     'WebSockets' => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $echo->port },
     'uwsgi and AJP' => { 'uwsgi://127.0.0.1:3031' => 'uwsgi://127.0.0.1:' . $uwsgi->port, 'ajp://127.0.0.1:8009' => 'ajp://127.0.0.1:' . $ajp->port,
@@ -94,8 +104,10 @@ my $conf = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
 $conf .= "CivicWebSocketCheck 1s\nInclude \${CIVIC_T}/conf/backend.conf\n";
 for my $name (@tried) {
     my $address = "127.0.0.1:\${CIVIC_PORT_$port_of{$name}}";
+    my $keeps = $name eq 'The document\'s picture' ? "CivicDocumentImage On\n" : '';
     $conf .= "Listen $address\n" . replaced($recipe{''}{apache}, %frame, '*:443' => $address,
         'www.example.org' => "localhost:\${CIVIC_PORT_$port_of{$name}}",
+        '</CivicApplication>' => $keeps . $frame{'</CivicApplication>'},
         '# the recipe' => replaced($recipe{$name}{apache}, %{ $inside{$name} || {} }));
 }
 # The same site once more: the other program, and tokens to be seen.
@@ -162,8 +174,35 @@ $name = $tried[3];
 is(browser($name)->get('/members/')->code, 401, "$name: the login comes first");
 is(browser($name, '/members/')->get('/members/', CIVIC_USER_ID => 'x')->content, "$JANE jane\@example.com\n", "$name: the script knows who it is");
 
-# ---- a single-page application ----
+# ---- sign-up completion ----
 $name = $tried[4];
+$client = browser($name);
+my ($in) = $client->login('/members/index.php?id=7');
+my $location = $client->json($in)->{location};
+is($location, '/members/welcome.php?return=/members/index.php%3Fid%3D7', "$name: the page comes first");
+my $answer = $client->get($location);
+is($answer->code . $answer->header('Location'), '303/members/index.php?id=7', "$name: and leads to where she wanted to go");
+is($client->get('/members/index.php?id=7')->code, 200, "$name: there she is");
+is(join(' ', map { do { local (@ARGV, $/) = $_; <> } } glob "$stored/*"), 'jane@example.com', "$name: her address was stored");
+is(browser($name)->get($location)->code, 401, "$name: the page is not for who is not logged in");
+is(join(' ', map { $client->get("/members/welcome.php$_")->header('Location') // 'none' } '', '?return=', '?return=//evil.example',
+        '?return=https://evil.example/', '?return=/%5Cevil.example', '?return=/a%5C', '?return[]=/a', '?return=/a%0D%0Ab', '?return=%20/a', '?return=evil'),
+    join(' ', ('/members/') x 10), "$name: and leads nowhere else");
+is($client->get('/members/welcome.php?return=/members/x%23y')->header('Location'), '/members/x#y', "$name: with what stands behind a #");
+
+# ---- the document's picture ----
+$name = $tried[5];
+$client = browser($name, '/account/photo.php', image => 5000);
+like($client->get('/account/photo.php')->content, qr/^(?:5000 bytes of )/, "$name: the application has it");
+is(length $client->fetch('/civic/image')->content, 5000, "$name: and so has the browser");
+my $person = browser($name, '/account/photo.php');
+like($person->get('/account/photo.php')->content, qr{^\d+ bytes of image/png$}, "$name: somebody else's");
+my ($bare) = $client->clear && ($client->login('/account/photo.php', data => [ map { { label => $_, value => 'x', isValid => JSON::PP::true, isOwner => JSON::PP::true } } 'documents.genericId.name' ]))[0];
+is($bare->code, 200, "$name: somebody who shows none");
+is($client->get('/account/photo.php')->content, "No picture is kept.\n", "$name: and the application knows");
+
+# ---- a single-page application ----
+$name = $tried[6];
 $guest = browser($name);
 ok(Civic::Client::login_page($guest->get('/app/orders/7')), "$name: a deep link leads to the login page");
 my $refused = $guest->get('/api/orders');
@@ -192,7 +231,7 @@ is(script('none=1', '/api/orders'), "reload\n", "$name: and asks for the page ag
 is(script(join('=', $client->session_cookie), '/app/../nowhere'), "404 false\n", "$name: any other answer is the application's");
 
 # ---- WebSockets ----
-$name = $tried[5];
+$name = $tried[7];
 my $port = $server->port($port_of{$name});
 $client = browser($name, '/chat/');
 my $cookie = 'Cookie: ' . join('=', $client->session_cookie) . "\r\n";

@@ -47,6 +47,7 @@ sub post {
 #   appId, scope, person (default jane)
 #   fault     plays when this code is exchanged
 #   data      list of items shown in place of the person's
+#   image     bytes of the picture shown in place of the person's
 #   claims    members of the token's payload to replace; undef takes one away
 #   header    replaces the JOSE header
 #   signWith  "other": signed with a key that is nobody's
