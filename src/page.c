@@ -296,7 +296,8 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     if (back) {
         apr_table_setn(values, "back", back);
     }
-    return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_logout_html, values, r->pool),
-                      message_policy);
+    return reply_make(
+        r, CIVIC_TYPE_HTML,
+        civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
+        message_policy);
 }
