@@ -89,8 +89,7 @@ request_rec *civic_request_first(request_rec *r);
 /** The session that this browser has at an application; looked up once. Never NULL. */
 civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application);
 
-/** The same of second factors, which have cookies of their own: for no account in particular.
- * */
+/** The same of second factors, which have cookies of their own: for no account in particular. */
 civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application);
 
 /** How the name of a session's cookie ends (cookie.h), and the digest for the login cookie. */
@@ -100,9 +99,7 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
-/** The language of what this request is answered with: CivicLanguage, else what the browser
- * prefers.
- */
+/** The language of the answer: CivicLanguage, else what the browser prefers. */
 const civic_language_t *civic_request_language(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
