@@ -1,5 +1,7 @@
-/* accept_language.h - which of a site's languages a person reads (RFC 9110 12.5.4; lookup of RFC 4647
- * 3.4: a range that nothing fits is cut at its last hyphen, de-AT to de). */
+/* accept_language.h - which of a site's languages a person reads (RFC 9110 12.5.4).
+ *
+ * By lookup (RFC 4647 3.4): a range that nothing fits is cut at its last hyphen, de-AT to de.
+ */
 #ifndef CIVIC_ACCEPT_LANGUAGE_H
 #define CIVIC_ACCEPT_LANGUAGE_H
 
@@ -17,7 +19,7 @@ const civic_language_t *civic_language_find(const apr_array_header_t *languages,
                                             const char *range);
 
 /**
- * The language that this header prefers; what it refuses (q=0) is not chosen for a lesser reason.
+ * The language that this header prefers; what it refuses (q=0) is not chosen.
  * Elements that are malformed count as not there, and so does what is behind the limits above.
  * @param header a browser's Accept-Language; NULL: none
  * @return never NULL: where nothing fits, the first

@@ -113,8 +113,7 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
-/** The language of what this request is answered with: CivicLanguage, else what the browser prefers.
- */
+/** The language of the answer: CivicLanguage, else what the browser prefers. */
 const civic_language_t *civic_request_language(request_rec *r);
 
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */

@@ -161,7 +161,7 @@ static const char *members_read(civic_language_t *language, const char *text, ap
     return NULL;
 }
 
-/* What is written the other way keeps its punctuation where it belongs: isolated (Unicode, UAX 9). */
+/* Text of the other direction keeps its punctuation where it belongs (isolates of UAX 9). */
 static const char *isolated(const civic_language_t *base, const char *text, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, strcmp(base->direction, "rtl") ? "\u2066" : "\u2067", text,

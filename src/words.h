@@ -1,9 +1,9 @@
 /* words.h - what people read, in their language.
  *
- * A language is a flat JSON object of texts by key: src/languages has those that are built in, a site
- * adds its own (CivicLanguageFile). English has every key; what another language leaves out is
- * taken from the language that it is based on, and in the end from English. So each language has
- * every key once it is made, and then never changes.
+ * A language is a flat JSON object of texts by key: src/languages has those that are built in,
+ * a site adds its own (CivicLanguageFile). English has every key; what another language leaves
+ * out is taken from the one that it is based on, and in the end from English. So each has every
+ * key once it is made, and then never changes.
  *
  *   "reason.<name>"  why somebody is turned away (reason.h)
  *   "rule.<...>"     which Require rule keeps him out (authz.c)
@@ -45,15 +45,15 @@ typedef struct {
 
 extern const civic_language_source_t civic_language_sources[]; /* up to the tag NULL */
 
-/** Is it formed as a language tag: letters, then letters and digits in parts of 1 to 8, joined by
- * hyphens? */
+/** Is it formed as a language tag? Letters, then letters and digits, in parts of 1 to 8 that
+ * hyphens join. */
 int civic_words_is_tag(const char *tag);
 
 /**
  * Make a language of a file's text.
  *
- * @param base    what is taken where the text leaves something out; NULL for English, whose keys
- *                and placeholders are then the ones that there are
+ * @param base    what is taken where the text leaves something out; NULL for English, whose
+ *                keys and placeholders are then the ones that there are
  * @param missing set on success: how many of the base's texts stand in
  * @param fault   set on failure: what is wrong with the file, in the pool
  * @return in the pool; NULL on failure
@@ -63,7 +63,7 @@ civic_language_t *civic_words_read(const char *tag, const char *text, apr_size_t
                                    const char **fault, apr_pool_t *pool);
 
 /** Make all languages of a list whose first is English.
- * @return of civic_language_t *, in the pool; NULL: one of them is no good, `fault` says why */
+ * @return of civic_language_t *, in the pool; NULL: one is no good, `fault` says why */
 apr_array_header_t *civic_words_all(const civic_language_source_t *sources, const char **fault,
                                     apr_pool_t *pool);
 
@@ -73,17 +73,17 @@ void civic_words_add(apr_array_header_t *languages, civic_language_t *language);
 /** A text by its key. A key that English does not have gives "". */
 const char *civic_words_text(const civic_language_t *language, const char *key);
 
-/** What a person reads who is turned away. CIVIC_OK and values out of range: as CIVIC_INTERNAL. */
+/** What a person reads who is turned away. What is no reason reads as CIVIC_INTERNAL. */
 const char *civic_words_reason(const civic_language_t *language, civic_reason reason);
 
-/** A text with its placeholders filled: pairs of name and value, then NULL. What is filled in is
- * not looked at again. @return in the pool */
+/** A text with its placeholders filled: pairs of name and value, then NULL. Values are not
+ * looked at again. @return in the pool */
 const char *civic_words_fill(apr_pool_t *pool, const civic_language_t *language,
                              const char *key, ...) __attribute__((sentinel));
 
 /**
- * A page's template in this language: {{page.<...>}}, {{lang}}, {{dir}} and {{script-words}}
- * are put in, escaped (and with nothing in them that template.h would read); what else there is
+ * A page's template in this language: {{page.<...>}}, {{lang}}, {{dir}} and {{script-words}} are
+ * put in, escaped, and with nothing in them that template.h would read. What else there is
  * stays. @return in the pool
  */
 const char *civic_words_page(const civic_language_t *language, const char *page,

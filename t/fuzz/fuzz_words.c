@@ -27,8 +27,7 @@ static void file_check(const char *text, const civic_language_t *english, apr_po
         return;
     }
     HOLDS(missing >= 0 && missing <= 4);
-    page = civic_words_page(language, "{{dir}}|{{page.a}}|{{page.b}}|{{script-words}}",
-                            pool);
+    page = civic_words_page(language, "{{dir}}|{{page.a}}|{{page.b}}|{{script-words}}", pool);
     HOLDS(!strpbrk(page, "<>\"'\r\n") && !strstr(page, "{{"));
     HOLDS(!strncmp(page, "ltr|", 4) || !strncmp(page, "rtl|", 4));
     filled = civic_words_fill(pool, language, "page.b", "x", "{y}", "y", "", NULL);
