@@ -69,7 +69,7 @@ async function sendTwice(person, form) {
 const FIELDS = [
   ['b', '2'], ['a', '1'], ['b', '3'], ['', 'no name'], ['empty', ''],
   ['text', 'line one\nline two\n\n  "quotes" \'and\' <markup></textarea><script>alert(1)</script>&amp;'],
-  ['unicode', 'Größe, 日本語, 🙂, \u2028'],
+  ['nul', 'a\u0000b'], ['unicode', 'Größe, 日本語, 🙂, \u2028'],
   ['submit', 'a button?'], ['action', '/elsewhere'], ['method', 'get'], ['enctype', 'x'], ['name', 'n'],
   ['length', '9'], ['appendChild', 'x'], ['_charset_', 'own'], ['__proto__', 'x'], ['%41+&=;', '%41+&=;#'],
 ];
