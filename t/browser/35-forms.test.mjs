@@ -108,6 +108,7 @@ scene('it is sent once: Back and a reload do not send it again', {}, async (pers
     }
   });
   await send(page, { fields: [['a', '1']] });
+  await person.sees(page, 'What you have sent is kept');
   await person.show(page, 'form-kept');
   await person.logIn(page, 'SECRET-CONTENT');
   assert.equal(posts.length, 2, 'once without and once with a session');
