@@ -167,6 +167,16 @@ scene('where nothing can be stored, too', {}, async (person) => {
   assert.equal((await received(page)).body, 'a=1');
 });
 
+scene('who does not want it sent says so', {}, async (person) => {
+  const page = await person.visit('/');
+  await send(page, { fields: [['a', '1']] });
+  await page.getByRole('button', { name: 'Do not send it' }).click();
+  await page.locator('#civic-form-note').waitFor({ state: 'hidden' });
+  await person.logIn(page, 'SECRET-CONTENT');
+  const { method, body } = await received(page);
+  assert.equal(`${method} ${body}`, 'GET ');
+});
+
 scene('what another site has sent is not passed on', {}, async (person) => {
   const page = await person.visit('/', 'plain');
   await send(page, { fields: [['a', '1']], action: person.server.url('site', ADDRESS) });
