@@ -125,4 +125,9 @@
     }
   };
   note.hidden = false;
+  document.getElementById('civic-form-drop').addEventListener('click', function () {
+    element = null;
+    note.hidden = true;
+    document.getElementById('signupButton').focus();
+  });
 }());

@@ -69,7 +69,7 @@ async function sendTwice(person, form) {
 const FIELDS = [
   ['b', '2'], ['a', '1'], ['b', '3'], ['', 'no name'], ['empty', ''],
   ['text', 'line one\nline two\n\n  "quotes" \'and\' <markup></textarea><script>alert(1)</script>&amp;'],
-  ['unicode', 'Größe, 日本語, 🙂, \u2028'],
+  ['nul', 'a\u0000b'], ['unicode', 'Größe, 日本語, 🙂, \u2028'],
   ['submit', 'a button?'], ['action', '/elsewhere'], ['method', 'get'], ['enctype', 'x'], ['name', 'n'],
   ['length', '9'], ['appendChild', 'x'], ['_charset_', 'own'], ['__proto__', 'x'], ['%41+&=;', '%41+&=;#'],
 ];
@@ -108,6 +108,7 @@ scene('it is sent once: Back and a reload do not send it again', {}, async (pers
     }
   });
   await send(page, { fields: [['a', '1']] });
+  await person.sees(page, 'What you have sent is kept');
   await person.show(page, 'form-kept');
   await person.logIn(page, 'SECRET-CONTENT');
   assert.equal(posts.length, 2, 'once without and once with a session');
@@ -164,6 +165,16 @@ scene('where nothing can be stored, too', {}, async (person) => {
   await send(page, { fields: [['a', '1']] });
   await person.logIn(page, 'SECRET-CONTENT');
   assert.equal((await received(page)).body, 'a=1');
+});
+
+scene('who does not want it sent says so', {}, async (person) => {
+  const page = await person.visit('/');
+  await send(page, { fields: [['a', '1']] });
+  await page.getByRole('button', { name: 'Do not send it' }).click();
+  await page.locator('#civic-form-note').waitFor({ state: 'hidden' });
+  await person.logIn(page, 'SECRET-CONTENT');
+  const { method, body } = await received(page);
+  assert.equal(`${method} ${body}`, 'GET ');
 });
 
 scene('what another site has sent is not passed on', {}, async (person) => {
