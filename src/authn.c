@@ -27,7 +27,7 @@ static const char what[] = "request";
 
 /* Do session and location fit? Limits and scope are the location's. */
 civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
-                             const civic_dir_conf_t *dir)
+                                  const civic_dir_conf_t *dir)
 {
     const civic_session_t *session = &lookup->session;
     apr_time_t now = civic_session_now(civic_server_conf(r->server)->runtime->store);
@@ -118,8 +118,7 @@ static int has_just_completed(const civic_browser_t *browser, const civic_lookup
 static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
                                 const civic_lookup_t *lookup)
 {
-    if (lookup->reason != CIVIC_LOGIN_REQUIRED
-        || !has_just_completed(browser, lookup)) {
+    if (lookup->reason != CIVIC_LOGIN_REQUIRED || !has_just_completed(browser, lookup)) {
         return NULL;
     }
     if (lookup->cookies > 1) {
@@ -202,8 +201,8 @@ int civic_authn_is_for_person(request_rec *r)
 }
 
 /* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
-int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
-                     const char *scope)
+int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
+                          civic_refusal_t refusal, const char *scope)
 {
     int status = civic_refusal_status(r, refusal.reason);
     const char *return_path;
@@ -310,14 +309,15 @@ int civic_authn_forbid(request_rec *r)
     if (step_up) {
         return civic_authn_turn_away(
             r, lookup,
-            civic_refusal(civic_authn_is_for_person(r) ? CIVIC_RULE_NOT_MET : CIVIC_STEP_UP_REQUIRED,
+            civic_refusal(civic_authn_is_for_person(r) ? CIVIC_RULE_NOT_MET
+                                                       : CIVIC_STEP_UP_REQUIRED,
                           apr_psprintf(r->pool, "%s; %s may show more", names, step_up)),
             step_up);
     }
     if (any_age_of_login(known->unmet) && !in_a_circle(r, lookup)) {
         /* For all that was shown: a lesser login would take it away. */
         return civic_authn_turn_away(r, lookup, civic_refusal(CIVIC_LOGIN_NOT_FRESH, names),
-                         lookup->session.record.scope);
+                                     lookup->session.record.scope);
     }
     return civic_authn_turn_away(r, lookup, civic_refusal(CIVIC_RULE_NOT_MET, names), NULL);
 }
@@ -497,5 +497,6 @@ int civic_authn_authorize(request_rec *r)
     }
     status = civic_authn_rules(r, ap_run_auth_checker);
     /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
-    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? civic_authn_forbid(r) : status;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? civic_authn_forbid(r)
+                                                                   : status;
 }

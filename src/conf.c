@@ -196,8 +196,8 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
-    conf->factor = (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET,
-                                         CIVIC_UNSET};
+    conf->factor =
+        (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
     return conf;
 }
 

@@ -36,7 +36,7 @@ typedef struct {
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
     const char *factor_suffix;     /* both again, of second factors (request.h) */
     unsigned char factor_digest[8];
-    const char *file;              /* where the section is */
+    const char *file; /* where the section is */
     int line;
     int upstream; /* of the runtime's upstreams; set in post_config */
 } civic_application_t;
@@ -109,7 +109,7 @@ typedef struct {
     int sessions_per_user;       /* 0: any number */
     civic_enrollment_choice_t enrollment;
     struct civic_enrollments *enrollments; /* opened in post_config; NULL: none */
-    int exchange_limit;          /* main server only, as all below */
+    int exchange_limit;                    /* main server only, as all below */
     apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */

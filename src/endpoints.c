@@ -39,9 +39,10 @@ static int page_style(request_rec *r)
 }
 
 static const civic_endpoint_t endpoints[] = {
-    {"callback", civic_callback}, {"logout", civic_logout}, {"session", civic_session_info},
-    {"link", civic_link},         {"recover", civic_recover},
-    {"login.js", login_script},   {"page.css", page_style}, {NULL, NULL},
+    {"callback", civic_callback},    {"logout", civic_logout},
+    {"session", civic_session_info}, {"link", civic_link},
+    {"recover", civic_recover},      {"login.js", login_script},
+    {"page.css", page_style},        {NULL, NULL},
 };
 
 int civic_endpoint_method(request_rec *r, const char *allowed)

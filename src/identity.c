@@ -254,10 +254,9 @@ static civic_told_t may_tell(request_rec *r)
     const civic_dir_conf_t *dir = civic_dir_conf(r);
     int channels = civic_conf_identity(dir);
 
-    return (civic_told_t){
-        .env = channels & CIVIC_IDENTITY_ENV,
-        .headers = guards(r) ? channels : CIVIC_IDENTITY_NONE,
-        .claims = dir->claims};
+    return (civic_told_t){.env = channels & CIVIC_IDENTITY_ENV,
+                          .headers = guards(r) ? channels : CIVIC_IDENTITY_NONE,
+                          .claims = dir->claims};
 }
 
 static void tell_headers(request_rec *r)

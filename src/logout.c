@@ -94,11 +94,10 @@ static civic_reason end_one(request_rec *r, civic_lookup_t *lookup, int all)
     if (lookup->reason == CIVIC_OK && reason == CIVIC_OK) {
         civic_counters_add(civic_server_conf(r->server)->runtime->counters,
                            CIVIC_COUNT_LOGOUTS, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CIVIC_LOG_PREFIX "logout: application %s%s%s ref=%s",
-                      lookup->application->sip.app_id,
-                      lookup->is_factor ? ", second factor" : "", all ? ", all sessions" : "",
-                      civic_request_reference(r));
+        ap_log_rerror(
+            APLOG_MARK, APLOG_INFO, 0, r, CIVIC_LOG_PREFIX "logout: application %s%s%s ref=%s",
+            lookup->application->sip.app_id, lookup->is_factor ? ", second factor" : "",
+            all ? ", all sessions" : "", civic_request_reference(r));
     }
     return reason;
 }

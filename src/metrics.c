@@ -293,9 +293,9 @@ json_t *civic_metrics_json(const civic_metrics_t *metrics, apr_pool_t *pool)
     json_t *all = json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
         PACKAGE_VERSION, "links", number(value[CIVIC_COUNT_LINKS]), "recoveries",
-        number(value[CIVIC_COUNT_RECOVERIES]),
-        "countingSince", json_integer(apr_time_sec(metrics->counts.since)), "requests",
-        requests_json(metrics), "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
+        number(value[CIVIC_COUNT_RECOVERIES]), "countingSince",
+        json_integer(apr_time_sec(metrics->counts.since)), "requests", requests_json(metrics),
+        "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
         number(value[CIVIC_COUNT_LOGOUTS]), "sessionsEnded", number(value[CIVIC_COUNT_ENDED]),
         "websocketsClosed", number(value[CIVIC_COUNT_WEBSOCKETS_CLOSED]), "refusals",
         refusals_json(metrics), "exchanges", exchanges_json(metrics), "upstreams",

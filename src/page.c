@@ -227,8 +227,8 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const civic_reason_info_t *info = civic_reason_info(reason);
     json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
                                 apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL),
-                                "title", title_of(status), "status", status,
-                                "reason", info->name, "detail", info->words, "reference",
+                                "title", title_of(status), "status", status, "reason",
+                                info->name, "detail", info->words, "reference",
                                 civic_request_reference(r), "retry", retries[info->retry]);
     const char *text;
 

@@ -15,8 +15,8 @@ typedef struct {
     const char *state; /* sealed, state.h */
     apr_time_t issued; /* of the state */
     int hide_intro;
-    civic_reason reason; /* why it is shown: its words stand on the page */
-    const char *cause;   /* more about that, NULL for none */
+    civic_reason reason;                /* why it is shown: its words stand on the page */
+    const char *cause;                  /* more about that, NULL for none */
     const civic_first_factor_t *factor; /* NULL: Civic is the only one */
 } civic_login_page_t;
 

@@ -69,14 +69,14 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
-    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
-    int authorizing;           /* the Require rules are being judged, see authn.c */
-    int strict;                /* negated rules keep out who is not known yet */
-    int doubtful;              /* a negated rule was asked while nobody was known */
-    int asked;                 /* so was an expression */
+    apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;                    /* the Require rules are being judged, see authn.c */
+    int strict;                         /* negated rules keep out who is not known yet */
+    int doubtful;                       /* a negated rule was asked while nobody was known */
+    int asked;                          /* so was an expression */
     const civic_first_factor_t *factor; /* NULL: none is known */
     int factor_shown;                   /* the second one was, too */
-    int filtered;              /* its filters are there, see privacy.c */
+    int filtered;                       /* its filters are there, see privacy.c */
 } civic_request_t;
 
 /** Of this request; made when there is none yet. */

@@ -41,11 +41,11 @@ static json_t *session_json(request_rec *r, const civic_session_t *session)
         civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
 
     return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "account",
-                     record->account, "application",
-                     record->application, "scope", record->scope, "userId", record->user_id,
-                     "created", seconds(r, record->created), "lastUsed",
-                     seconds(r, session->last_used), "idleEnds", seconds(r, ends.idle), "ends",
-                     seconds(r, ends.absolute), "claims", claims_json(&record->claims));
+                     record->account, "application", record->application, "scope",
+                     record->scope, "userId", record->user_id, "created",
+                     seconds(r, record->created), "lastUsed", seconds(r, session->last_used),
+                     "idleEnds", seconds(r, ends.idle), "ends", seconds(r, ends.absolute),
+                     "claims", claims_json(&record->claims));
 }
 
 /* @return CIVIC_OK, also where there is none; CIVIC_STORE_UNAVAILABLE */

@@ -214,8 +214,7 @@ static json_t *session_json(const action_t *action, const civic_session_t *sessi
 
     return json_pack(
         "{s:s*, s:s?, s:s, s:I, s:I, s:I}", "account", session->record.account, "reference",
-        reference, "scope", session->record.scope,
-        "created",
+        reference, "scope", session->record.scope, "created",
         (json_int_t)apr_time_sec(civic_session_wall(store, session->record.created)),
         "lastUsed", (json_int_t)apr_time_sec(civic_session_wall(store, session->last_used)),
         "ends",
