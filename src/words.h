@@ -23,7 +23,6 @@
 
 struct civic_pages;
 
-#define CIVIC_WORDS_ENGLISH  "en"
 #define CIVIC_WORDS_TAG_MAX  35           /* bytes of a language tag (RFC 5646 4.4.1) */
 #define CIVIC_WORDS_FILE_MAX (128 * 1024) /* bytes of a language's file */
 #define CIVIC_WORDS_TEXT_MAX 800          /* bytes of a text */
