@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1, VERSION_FLAGS = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
+enum { VERSION = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
 
 /* ---- writing ---- */
 
@@ -38,9 +38,8 @@ static unsigned char flags_of(const civic_record_t *record)
 
 static apr_size_t record_size(const civic_record_t *record)
 {
-    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
+    apr_size_t size = 1 + 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
                       + text_size(record->scope) + text_size(record->user_id)
-                      + (flags_of(record) ? 1 : 0)
                       + (record->account ? text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
@@ -52,7 +51,7 @@ static apr_size_t record_size(const civic_record_t *record)
 
 int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_pool_t *pool)
 {
-    unsigned char flags = flags_of(record), *out;
+    unsigned char *out;
 
     bytes->len = record_size(record);
     bytes->data = NULL;
@@ -60,10 +59,8 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         return 0;
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
-    *out++ = flags ? VERSION_FLAGS : VERSION;
-    if (flags) {
-        *out++ = flags;
-    }
+    *out++ = VERSION;
+    *out++ = flags_of(record);
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
@@ -150,15 +147,14 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     reader_t reader = {data, len, 0};
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
-    apr_uint64_t version = number_get(&reader, 1);
-    apr_uint64_t flags = version == VERSION_FLAGS ? number_get(&reader, 1) : 0;
+    apr_uint64_t flags;
 
-    if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_FLAGS)
-        || flags > FLAGS_ALL || (version == VERSION_FLAGS && !flags)) {
+    if (len > CIVIC_RECORD_MAX || number_get(&reader, 1) != VERSION) {
         return 0;
     }
+    flags = number_get(&reader, 1);
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
-    if (!realm) {
+    if (!realm || flags > FLAGS_ALL) {
         return 0;
     }
     read.has_picture = (flags & FLAG_PICTURE) != 0;
