@@ -214,8 +214,8 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
 
 int civic_authn_is_for_person(request_rec *r)
 {
-    int how = civic_request(r)->endpoint ? CIVIC_UNAUTHENTICATED_AUTO
-                                         : civic_dir_conf(r)->unauthenticated;
+    int how = civic_request(r)->asking ? CIVIC_UNAUTHENTICATED_AUTO
+                                       : civic_dir_conf(r)->unauthenticated;
 
     return !civic_websocket_is(r)
            && (how == CIVIC_UNAUTHENTICATED_PAGE
@@ -499,6 +499,7 @@ int civic_authn_ask(request_rec *r, request_rec *at)
     }
     r->per_dir_config = at->per_dir_config; /* name, looks and policy of that place */
     r->user = at->user;
+    civic_request(r)->asking = 1;
     civic_request(r)->unmet = civic_request(at)->unmet;
     civic_request(r)->factor = civic_request(at)->factor;
     return civic_authn_turn_away(r, need->lookup, need->refusal, need->scope);
