@@ -316,7 +316,8 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     if (back) {
         apr_table_setn(values, "back", back);
     }
-    return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(language->pages->logout, values, r->pool),
-                      message_policy);
+    return reply_make(
+        r, CIVIC_TYPE_HTML,
+        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
+        message_policy);
 }

@@ -56,7 +56,7 @@
   /* Where the modal or a button went away with the focus. */
   function focusOn(element) {
     var held = document.activeElement;
-    if (acted && (!held || held === document.body || held.disabled || held.hidden || held.tagName === 'IFRAME')) {
+    if (acted && (!held || held === document.body || held === status || held.disabled || held.hidden || held.tagName === 'IFRAME')) {
       element.focus();
     }
   }

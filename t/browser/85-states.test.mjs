@@ -149,8 +149,7 @@ for (const [name, [step, words, action, reach, expect = []]] of Object.entries(S
           && step !== 'cookies' && await page.isEnabled('#signupButton')), label);
     }
     await judge(page);
-    // Pictures wait for what a page still loads.
-    await page.evaluate(() => window.stop());
+    await page.evaluate(() => window.stop()); // a picture waits for what a page still loads
     await person.show(page, `state-${name}`);
     await letGo();
   });

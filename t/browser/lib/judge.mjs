@@ -13,7 +13,11 @@ export async function watchShifts(context) {
   await context.addInitScript(() => {
     window.civicShift = 0;
     new PerformanceObserver((list) => {
-      list.getEntries().forEach((entry) => { window.civicShift += entry.value; });
+      list.getEntries().forEach((entry) => {
+        window.civicShift += entry.value;
+        window.civicShifted = entry.sources.map((source) => [source.node?.id || source.node?.nodeName,
+          source.previousRect.toJSON(), source.currentRect.toJSON()]);
+      });
     }).observe({ type: 'layout-shift', buffered: true });
   });
 }
@@ -41,12 +45,13 @@ export async function judge(page, { shifts = true } = {}) {
       .filter((element) => element.checkVisibility())
       .map((element) => [element.textContent, element.getBoundingClientRect().height]),
     shift: window.civicShift,
+    shifted: JSON.stringify(window.civicShifted),
   }));
   assert.ok(seen.width <= page.viewportSize().width, 'nothing sticks out');
   if (await page.locator('.civic-wide').count() === 0) {
     assert.deepEqual(seen.small.filter(([, height]) => height < TARGET - 4), [], 'targets');
   }
   if (shifts) {
-    assert.ok(seen.shift < 0.01, `nothing jumps: ${seen.shift}`);
+    assert.ok(seen.shift < 0.01, `nothing jumps: ${seen.shift}, ${seen.shifted}`);
   }
 }
