@@ -1,9 +1,9 @@
 /* account.c - see account.h. */
 #include "account.h"
 
-#include <apr_lib.h>
 #include <string.h>
 
+#include "claims.h"
 #include "crypto.h"
 #include "enrollment.h"
 
@@ -25,16 +25,16 @@ const char *civic_account_fold(const char *name, apr_pool_t *pool)
             }
             continue;
         }
-        if (c < ' ' || c == 0x7f) {
-            return NULL;
-        }
         *out++ = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     }
     while (out > folded && out[-1] == ' ') {
         out--;
     }
     *out = '\0';
-    return out > folded && out - folded <= CIVIC_ENROLLMENT_ACCOUNT_MAX ? folded : NULL;
+    return out > folded && out - folded <= CIVIC_ENROLLMENT_ACCOUNT_MAX
+                   && !civic_value_is_unsafe(folded)
+               ? folded
+               : NULL;
 }
 
 int civic_account_equal(const char *a, const char *b)

@@ -10,8 +10,8 @@
  * ASCII letters become lower case; white space goes at both ends and is one space elsewhere.
  *
  * @param name as the first login sets it (r->user); NULL is as good as empty
- * @return in the pool; NULL when it cannot be linked: empty, longer than CIVIC_ENROLLMENT_ACCOUNT_MAX, or with
- * control characters
+ * @return in the pool; NULL when it cannot be linked: empty, longer than CIVIC_ENROLLMENT_ACCOUNT_MAX, with control
+ * characters, or not UTF-8
  */
 const char *civic_account_fold(const char *name, apr_pool_t *pool);
 

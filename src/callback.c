@@ -18,7 +18,7 @@
 #include "identity.h"
 #include "json.h"
 #include "log.h"
-#include "login.h"
+#include "session_start.h"
 #include "page.h"
 #include "refuse.h"
 #include "request.h"
@@ -94,8 +94,8 @@ static civic_refusal_t read_form(login_t *login, const char **state)
 static civic_refusal_t open_state(login_t *login, const char *text)
 {
     request_rec *r = login->r;
-    civic_reason reason = civic_state_open(&login->state, text, strlen(text),
-                                           &login->conf->runtime->seal_keys, r->pool);
+    civic_reason reason = civic_state_open_any(&login->state, text, strlen(text),
+                                               &login->conf->runtime->seal_keys, r->pool);
     int known;
 
     if (reason != CIVIC_OK) {
@@ -321,7 +321,7 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                       "ref=%s",
                       collisions, civic_request_reference(r));
     }
-    refusal = civic_login_keep(r, lookup_of(login), &record, &login->browser);
+    refusal = civic_session_start(r, lookup_of(login), &record, &login->browser);
     if (refusal.reason == CIVIC_OK) {
         civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,

@@ -8,12 +8,12 @@
  * gone after it was started anew. A call that failed before anything can have been decided is tried again, on
  * a connection that was opened again where it was broken.
  */
-#include <apr_dbd.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "enrollment.h"
+#include "enrollment_statement.h"
 
 /* What a call is about; members that it does not use are unset. */
 typedef struct {
@@ -26,268 +26,155 @@ typedef struct {
     void *baton;
 } call_t;
 
-/* A connection while it is ours. */
-typedef struct {
-    const civic_enrollment_dbd_t *dbd;
-    const apr_dbd_driver_t *driver;
-    apr_dbd_t *handle;
-    int failed;    /* the database refused something, or cannot be reached */
-    int undecided; /* it may have happened nevertheless: not to be tried again */
-    const char **error;
-    apr_pool_t *pool;
-} link_t;
+typedef civic_enrollment_result call_fn(civic_sql_t *link, const call_t *call);
 
-typedef civic_enrollment_result call_fn(link_t *link, const call_t *call);
-
-enum { FAILED = -1, MISSING = 0, FOUND = 1, RACES = 5, TRIES = 3 };
-
-/* ---- statements ---- */
-
-/* The first line of what the driver says: the next ones may show values. */
-static int failed(link_t *link, const char *what, int code)
-{
-    const char *text = apr_dbd_error(link->driver, link->handle, code);
-
-    text = text ? text : "no reason given";
-    *link->error = apr_psprintf(link->pool, "the database of enrollments: %s: %s", what,
-                                apr_pstrmemdup(link->pool, text, strcspn(text, "\r\n")));
-    link->failed = 1;
-    return FAILED;
-}
-
-static apr_dbd_prepared_t *prepare(link_t *link, civic_enrollment_query query)
-{
-    const char *text = link->dbd->queries[query];
-    apr_dbd_prepared_t *statement = NULL;
-    int code;
-
-    text = text ? text : civic_enrollment_query_defaults[query];
-    code = apr_dbd_prepare(link->driver, link->pool, link->handle, text, NULL, &statement);
-    if (code) {
-        failed(link, civic_enrollment_query_names[query], code);
-        return NULL;
-    }
-    return statement;
-}
-
-/* @param rows may be NULL. @return FOUND, FAILED */
-static int change(link_t *link, civic_enrollment_query query, const char **args, int count,
-                  int *rows)
-{
-    apr_dbd_prepared_t *statement = prepare(link, query);
-    int ignored = 0, code;
-
-    if (!statement) {
-        return FAILED;
-    }
-    code = apr_dbd_pquery(link->driver, link->pool, link->handle, rows ? rows : &ignored,
-                          statement, count, args);
-    return code ? failed(link, civic_enrollment_query_names[query], code) : FOUND;
-}
-
-/* @param results set. @return FOUND, FAILED */
-static int ask(link_t *link, civic_enrollment_query query, const char **args, int count,
-               apr_dbd_results_t **results)
-{
-    apr_dbd_prepared_t *statement = prepare(link, query);
-    int code;
-
-    if (!statement) {
-        return FAILED;
-    }
-    *results = NULL;
-    code = apr_dbd_pselect(link->driver, link->pool, link->handle, results, statement, 1,
-                           count, args);
-    return code ? failed(link, civic_enrollment_query_names[query], code) : FOUND;
-}
-
-static const char *entry(const link_t *link, apr_dbd_row_t *row, int column)
-{
-    const char *text = apr_dbd_get_entry(link->driver, row, column);
-
-    return text && *text ? apr_pstrdup(link->pool, text) : NULL;
-}
-
-/* ---- transactions ----
- *
- * As statements: PostgreSQL's driver writes to a null pointer when it is asked to start a transaction on
- * a connection that is broken. */
-
-static int say(link_t *link, const char *statement)
-{
-    int ignored = 0;
-    int code = apr_dbd_query(link->driver, link->handle, &ignored, statement);
-
-    return code ? failed(link, statement, code) : FOUND;
-}
-
-/* SQLite has its lock from the start: two that read first and write then would wait for each other. */
-static int begin(link_t *link)
-{
-    return say(link,
-               strcmp(apr_dbd_name(link->driver), "sqlite3") ? "BEGIN" : "BEGIN IMMEDIATE");
-}
-
-/* The error that stays is that which came before. */
-static void roll_back(link_t *link)
-{
-    int ignored = 0;
-
-    apr_dbd_query(link->driver, link->handle, &ignored, "ROLLBACK");
-}
-
-static int commit(link_t *link)
-{
-    if (say(link, "COMMIT") == FOUND) {
-        return FOUND;
-    }
-    link->undecided = 1;
-    roll_back(link);
-    return FAILED;
-}
+enum { RACES = 5, TRIES = 3 };
 
 /* ---- rows ---- */
 
-static int damaged(link_t *link, const char *what)
+static int damaged(civic_sql_t *link, const char *what)
 {
     *link->error =
         apr_pstrcat(link->pool, "the database of enrollments: a row is not fit: ", what, NULL);
-    return FAILED;
+    return CIVIC_SQL_FAILED;
 }
 
-/* A row's user id and time from `column` on. @return FOUND, FAILED */
-static int row_read(link_t *link, civic_enrollment_t *found, apr_dbd_row_t *row, int column)
+/* A row's user id and time from `column` on. @return CIVIC_SQL_OK, CIVIC_SQL_FAILED */
+static int row_read(civic_sql_t *link, civic_enrollment_t *found, apr_dbd_row_t *row,
+                    int column)
 {
-    const char *linked = entry(link, row, column + 1), *fault;
+    const char *linked = civic_sql_entry(link, row, column + 1), *fault;
     char *end = NULL;
 
-    found->user_id = entry(link, row, column);
+    found->user_id = civic_sql_entry(link, row, column);
     found->linked = linked ? apr_time_from_sec(strtoll(linked, &end, 10)) : 0;
     found->recovery = apr_array_make(link->pool, 10, sizeof(const char *));
     if (!linked || *end) {
         return damaged(link, "its time of linking is no number");
     }
     fault = civic_enrollment_fault(found);
-    return fault ? damaged(link, fault) : FOUND;
+    return fault ? damaged(link, fault) : CIVIC_SQL_OK;
 }
 
-static int recovery_done(link_t *link, civic_enrollment_t *found)
+static int recovery_done(civic_sql_t *link, civic_enrollment_t *found)
 {
     const char *fault = civic_enrollment_fault(found);
 
     civic_enrollment_sort(found->recovery);
-    return fault ? damaged(link, fault) : FOUND;
+    return fault ? damaged(link, fault) : CIVIC_SQL_OK;
 }
 
-/* @return FOUND, MISSING, FAILED */
-static int account_get(link_t *link, civic_enrollment_t *found, const char *application,
+/* @return CIVIC_SQL_OK, CIVIC_SQL_NONE, CIVIC_SQL_FAILED */
+static int account_get(civic_sql_t *link, civic_enrollment_t *found, const char *application,
                        const char *account)
 {
     const char *args[] = {application, account};
     apr_dbd_results_t *results;
     apr_dbd_row_t *row = NULL;
-    int got = MISSING;
+    int got = CIVIC_SQL_NONE;
 
-    if (ask(link, CIVIC_QUERY_FIND, args, 2, &results) == FAILED) {
-        return FAILED;
+    if (civic_sql_ask(link, CIVIC_QUERY_FIND, args, 2, &results) == CIVIC_SQL_FAILED) {
+        return CIVIC_SQL_FAILED;
     }
     found->application = application;
     found->account = account;
     while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
-        const char *hash = entry(link, row, 2);
+        const char *hash = civic_sql_entry(link, row, 2);
 
-        if (got == MISSING && row_read(link, found, row, 0) == FAILED) {
-            return FAILED;
+        if (got == CIVIC_SQL_NONE && row_read(link, found, row, 0) == CIVIC_SQL_FAILED) {
+            return CIVIC_SQL_FAILED;
         }
-        got = FOUND;
+        got = CIVIC_SQL_OK;
         if (hash) {
             APR_ARRAY_PUSH(found->recovery, const char *) = hash;
         }
     }
-    return got == FOUND ? recovery_done(link, found) : MISSING;
+    return got == CIVIC_SQL_OK ? recovery_done(link, found) : CIVIC_SQL_NONE;
 }
 
-/* Has the identity an account? @return FOUND, MISSING, FAILED */
-static int identity_get(link_t *link, const civic_enrollment_t *enrollment)
+/* Has the identity an account? @return CIVIC_SQL_OK, CIVIC_SQL_NONE, CIVIC_SQL_FAILED */
+static int identity_get(civic_sql_t *link, const civic_enrollment_t *enrollment)
 {
     const char *args[] = {enrollment->application, enrollment->user_id};
     apr_dbd_results_t *results;
     apr_dbd_row_t *row = NULL;
-    int got = MISSING;
+    int got = CIVIC_SQL_NONE;
 
-    if (ask(link, CIVIC_QUERY_IDENTITY, args, 2, &results) == FAILED) {
-        return FAILED;
+    if (civic_sql_ask(link, CIVIC_QUERY_IDENTITY, args, 2, &results) == CIVIC_SQL_FAILED) {
+        return CIVIC_SQL_FAILED;
     }
     while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
-        got = FOUND;
+        got = CIVIC_SQL_OK;
     }
     return got;
 }
 
 /* ---- calls ---- */
 
-static civic_enrollment_result call_find(link_t *link, const call_t *call)
+static civic_enrollment_result call_find(civic_sql_t *link, const call_t *call)
 {
     int got = account_get(link, call->found, call->application, call->account);
 
-    return got == FOUND     ? CIVIC_ENROLLMENT_OK
-           : got == MISSING ? CIVIC_ENROLLMENT_NONE
-                            : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return got == CIVIC_SQL_OK     ? CIVIC_ENROLLMENT_OK
+           : got == CIVIC_SQL_NONE ? CIVIC_ENROLLMENT_NONE
+                                   : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* @param exists the very same pair is there */
-static civic_enrollment_result judge(link_t *link, const civic_enrollment_t *enrollment,
+static civic_enrollment_result judge(civic_sql_t *link, const civic_enrollment_t *enrollment,
                                      int shared, int *exists)
 {
     civic_enrollment_t found;
     int got = account_get(link, &found, enrollment->application, enrollment->account);
 
-    *exists = got == FOUND;
-    if (got == FOUND) {
+    *exists = got == CIVIC_SQL_OK;
+    if (got == CIVIC_SQL_OK) {
         return strcmp(found.user_id, enrollment->user_id) ? CIVIC_ENROLLMENT_ACCOUNT_TAKEN
                                                           : CIVIC_ENROLLMENT_OK;
     }
-    if (got == MISSING && !shared) {
+    if (got == CIVIC_SQL_NONE && !shared) {
         got = identity_get(link, enrollment);
     }
-    return got == FAILED  ? CIVIC_ENROLLMENT_UNAVAILABLE
-           : got == FOUND ? CIVIC_ENROLLMENT_IDENTITY_TAKEN
-                          : CIVIC_ENROLLMENT_OK;
+    return got == CIVIC_SQL_FAILED ? CIVIC_ENROLLMENT_UNAVAILABLE
+           : got == CIVIC_SQL_OK   ? CIVIC_ENROLLMENT_IDENTITY_TAKEN
+                                   : CIVIC_ENROLLMENT_OK;
 }
 
-static int codes_insert(link_t *link, const char *application, const char *account,
+static int codes_insert(civic_sql_t *link, const char *application, const char *account,
                         const apr_array_header_t *hashes)
 {
     for (int i = 0; i < hashes->nelts; i++) {
         const char *args[] = {application, account, APR_ARRAY_IDX(hashes, i, const char *)};
 
-        if (change(link, CIVIC_QUERY_ADD_RECOVERY, args, 3, NULL) == FAILED) {
-            return FAILED;
+        if (civic_sql_change(link, CIVIC_QUERY_ADD_RECOVERY, args, 3, NULL)
+            == CIVIC_SQL_FAILED) {
+            return CIVIC_SQL_FAILED;
         }
     }
-    return FOUND;
+    return CIVIC_SQL_OK;
 }
 
-static int account_insert(link_t *link, const civic_enrollment_t *enrollment)
+static int account_insert(civic_sql_t *link, const civic_enrollment_t *enrollment)
 {
     const char *linked =
         apr_psprintf(link->pool, "%" APR_TIME_T_FMT, apr_time_sec(enrollment->linked));
     const char *args[] = {enrollment->application, enrollment->account, enrollment->user_id,
                           linked};
 
-    return change(link, CIVIC_QUERY_ADD, args, 4, NULL) == FOUND ? codes_insert(
-               link, enrollment->application, enrollment->account, enrollment->recovery)
-                                                                 : FAILED;
+    return civic_sql_change(link, CIVIC_QUERY_ADD, args, 4, NULL) == CIVIC_SQL_OK
+               ? codes_insert(link, enrollment->application, enrollment->account,
+                              enrollment->recovery)
+               : CIVIC_SQL_FAILED;
 }
 
 /* All of them, in one transaction. @param refused set when the database refused a row: index in
  * `call->at` */
-static civic_enrollment_result import_once(link_t *link, const call_t *call, int *refused)
+static civic_enrollment_result import_once(civic_sql_t *link, const call_t *call, int *refused)
 {
     civic_enrollment_result result = CIVIC_ENROLLMENT_OK;
 
     *refused = 0;
-    if (begin(link) == FAILED) {
+    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     for (int i = 0; i < call->list->nelts && result == CIVIC_ENROLLMENT_OK; i++) {
@@ -296,21 +183,23 @@ static civic_enrollment_result import_once(link_t *link, const call_t *call, int
 
         *call->at = i;
         result = judge(link, one, call->shared, &exists);
-        if (result == CIVIC_ENROLLMENT_OK && !exists && account_insert(link, one) == FAILED) {
+        if (result == CIVIC_ENROLLMENT_OK && !exists
+            && account_insert(link, one) == CIVIC_SQL_FAILED) {
             *refused = 1;
             result = CIVIC_ENROLLMENT_UNAVAILABLE;
         }
     }
     if (result != CIVIC_ENROLLMENT_OK) {
-        roll_back(link);
+        civic_sql_roll_back(link);
         return result;
     }
     *call->at = -1;
-    return commit(link) == FOUND ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return civic_sql_commit(link) == CIVIC_SQL_OK ? CIVIC_ENROLLMENT_OK
+                                                  : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* Refused since somebody else was faster, or for another reason: the first shows by now. */
-static civic_enrollment_result call_import(link_t *link, const call_t *call)
+static civic_enrollment_result call_import(civic_sql_t *link, const call_t *call)
 {
     for (int i = 0;; i++) {
         int refused, exists;
@@ -341,21 +230,22 @@ static civic_enrollment_result call_import(link_t *link, const call_t *call)
     }
 }
 
-static civic_enrollment_result call_remove(link_t *link, const call_t *call)
+static civic_enrollment_result call_remove(civic_sql_t *link, const call_t *call)
 {
     const char *args[] = {call->application, call->account};
     int rows = 0;
 
-    if (begin(link) == FAILED) {
+    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (change(link, CIVIC_QUERY_LOCK, args, 2, NULL) == FAILED
-        || change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == FAILED
-        || change(link, CIVIC_QUERY_REMOVE, args, 2, &rows) == FAILED) {
-        roll_back(link);
+    if (civic_sql_change(link, CIVIC_QUERY_LOCK, args, 2, NULL) == CIVIC_SQL_FAILED
+        || civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL)
+               == CIVIC_SQL_FAILED
+        || civic_sql_change(link, CIVIC_QUERY_REMOVE, args, 2, &rows) == CIVIC_SQL_FAILED) {
+        civic_sql_roll_back(link);
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (commit(link) == FAILED) {
+    if (civic_sql_commit(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     return rows > 0 ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_NONE;
@@ -363,88 +253,92 @@ static civic_enrollment_result call_remove(link_t *link, const call_t *call)
 
 /* Of several at once one deletes the row. In a transaction, since SQLite's driver holds a lock that stops
  * all others while it waits outside of one. */
-static civic_enrollment_result call_use_recovery(link_t *link, const call_t *call)
+static civic_enrollment_result call_use_recovery(civic_sql_t *link, const call_t *call)
 {
     const char *args[] = {call->application, call->account, call->hash};
     int rows = 0;
 
-    if (begin(link) == FAILED) {
+    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (change(link, CIVIC_QUERY_USE_RECOVERY, args, 3, &rows) == FAILED) {
-        roll_back(link);
+    if (civic_sql_change(link, CIVIC_QUERY_USE_RECOVERY, args, 3, &rows) == CIVIC_SQL_FAILED) {
+        civic_sql_roll_back(link);
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (commit(link) == FAILED) {
+    if (civic_sql_commit(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     return rows > 0 ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_NONE;
 }
 
 /* The account's row is locked first, or the codes of two calls at once would both be there. */
-static civic_enrollment_result call_set_recovery(link_t *link, const call_t *call)
+static civic_enrollment_result call_set_recovery(civic_sql_t *link, const call_t *call)
 {
     const char *args[] = {call->application, call->account};
     int rows = 0;
 
-    if (begin(link) == FAILED) {
+    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (change(link, CIVIC_QUERY_LOCK, args, 2, &rows) == FAILED) {
-        roll_back(link);
+    if (civic_sql_change(link, CIVIC_QUERY_LOCK, args, 2, &rows) == CIVIC_SQL_FAILED) {
+        civic_sql_roll_back(link);
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     if (rows <= 0) {
-        roll_back(link);
+        civic_sql_roll_back(link);
         return CIVIC_ENROLLMENT_NONE;
     }
-    if (change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == FAILED
-        || codes_insert(link, call->application, call->account, call->hashes) == FAILED) {
-        roll_back(link);
+    if (civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == CIVIC_SQL_FAILED
+        || codes_insert(link, call->application, call->account, call->hashes)
+               == CIVIC_SQL_FAILED) {
+        civic_sql_roll_back(link);
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    return commit(link) == FOUND ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return civic_sql_commit(link) == CIVIC_SQL_OK ? CIVIC_ENROLLMENT_OK
+                                                  : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* One row for each code, or one without: rows of one account follow each other. */
-static int rows_collect(link_t *link, apr_array_header_t *list, apr_dbd_results_t *results)
+static int rows_collect(civic_sql_t *link, apr_array_header_t *list,
+                        apr_dbd_results_t *results)
 {
     civic_enrollment_t *last = NULL;
     apr_dbd_row_t *row = NULL;
 
     while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
-        const char *application = entry(link, row, 0), *account = entry(link, row, 1);
-        const char *hash = entry(link, row, 4);
+        const char *application = civic_sql_entry(link, row, 0),
+                   *account = civic_sql_entry(link, row, 1);
+        const char *hash = civic_sql_entry(link, row, 4);
 
         if (!application || !account) {
             return damaged(link, "it has no account");
         }
         if (!last || strcmp(last->application, application)
             || strcmp(last->account, account)) {
-            if (last && recovery_done(link, last) == FAILED) {
-                return FAILED;
+            if (last && recovery_done(link, last) == CIVIC_SQL_FAILED) {
+                return CIVIC_SQL_FAILED;
             }
             last = apr_array_push(list);
             last->application = application;
             last->account = account;
-            if (row_read(link, last, row, 2) == FAILED) {
-                return FAILED;
+            if (row_read(link, last, row, 2) == CIVIC_SQL_FAILED) {
+                return CIVIC_SQL_FAILED;
             }
         }
         if (hash) {
             APR_ARRAY_PUSH(last->recovery, const char *) = hash;
         }
     }
-    return last ? recovery_done(link, last) : FOUND;
+    return last ? recovery_done(link, last) : CIVIC_SQL_OK;
 }
 
-static civic_enrollment_result call_list(link_t *link, const call_t *call)
+static civic_enrollment_result call_list(civic_sql_t *link, const call_t *call)
 {
     apr_array_header_t *list = apr_array_make(link->pool, 64, sizeof(civic_enrollment_t));
     apr_dbd_results_t *results;
 
-    if (ask(link, CIVIC_QUERY_LIST, NULL, 0, &results) == FAILED
-        || rows_collect(link, list, results) == FAILED) {
+    if (civic_sql_ask(link, CIVIC_QUERY_LIST, NULL, 0, &results) == CIVIC_SQL_FAILED
+        || rows_collect(link, list, results) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     for (int i = 0; i < list->nelts; i++) {
@@ -462,7 +356,7 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
                                         const call_t *call, const char **error, int *again,
                                         apr_pool_t *pool)
 {
-    link_t link = {.dbd = dbd, .error = error, .pool = pool};
+    civic_sql_t link = {.dbd = dbd, .error = error, .pool = pool};
     void *connection = dbd->acquire(dbd->baton, &link.driver, &link.handle, error, pool);
     civic_enrollment_result result;
 
@@ -592,22 +486,19 @@ civic_enrollments_t *civic_enrollment_dbd_open(const civic_enrollment_dbd_t *dbd
     return store;
 }
 
-static civic_enrollment_result call_create(link_t *link, const call_t *call)
+static civic_enrollment_result call_create(civic_sql_t *link, const call_t *call)
 {
-    if (begin(link) == FAILED) {
+    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
     for (const char *const *text = civic_enrollment_schema; *text; text++) {
-        int rows = 0;
-        int code = apr_dbd_query(link->driver, link->handle, &rows, *text);
-
-        if (code) {
-            failed(link, "the tables cannot be made", code);
-            roll_back(link);
+        if (civic_sql_say(link, *text) == CIVIC_SQL_FAILED) {
+            civic_sql_roll_back(link);
             return CIVIC_ENROLLMENT_UNAVAILABLE;
         }
     }
-    return commit(link) == FOUND ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return civic_sql_commit(link) == CIVIC_SQL_OK ? CIVIC_ENROLLMENT_OK
+                                                  : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 const char *civic_enrollment_dbd_create(const civic_enrollment_dbd_t *dbd, apr_pool_t *pool)

@@ -1,16 +1,16 @@
-/* enrollment_dbm.c - enrollments in files of this machine, see generation.h and enrollment_record.h.
+/* enrollment_dbm.c - enrollments in files of this machine, see generation.h and enrollment_pairs.h.
  *
  * A process keeps one generation open to read, under a mutex: SDBM has one buffer. To look somebody up
  * is one lstat() and one or two reads. A change copies the whole database, which is the price of never
  * being half done: fit for thousands of enrollments that change rarely.
  */
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "crypto.h"
 #include "enrollment.h"
-#include "enrollment_record.h"
+#include "enrollment_pairs.h"
 #include "generation.h"
 
 typedef struct {
@@ -35,173 +35,41 @@ struct change {
     apr_pool_t *pool;
 };
 
-enum { FAILED = -1, MISSING = 0, FOUND = 1 };
-
-/* ---- pairs ---- */
-
-static int failed(const char **error, const char *what, apr_status_t rv, apr_pool_t *pool)
-{
-    char buffer[120];
-
-    *error = apr_psprintf(pool, "the store of enrollments: a pair cannot be %s: %s", what,
-                          apr_strerror(rv, buffer, sizeof(buffer)));
-    return FAILED;
-}
-
-static int damaged(const char **error)
-{
-    *error = "the store of enrollments is damaged: a pair is not what its key says";
-    return FAILED;
-}
-
-/* @param value points into the database until its next call */
-static int pair_get(apr_sdbm_t *db, unsigned char *key, apr_sdbm_datum_t *value,
-                    const char **error, apr_pool_t *pool)
-{
-    apr_sdbm_datum_t name = {(char *)key, CIVIC_ENROLLMENT_KEY_LEN};
-    apr_status_t rv = apr_sdbm_fetch(db, value, name);
-
-    if (rv != APR_SUCCESS) {
-        return failed(error, "read", rv, pool);
-    }
-    return value->dptr ? FOUND : MISSING;
-}
-
-static int pair_put(apr_sdbm_t *db, unsigned char *key, void *data, apr_size_t len,
-                    const char **error, apr_pool_t *pool)
-{
-    apr_sdbm_datum_t name = {(char *)key, CIVIC_ENROLLMENT_KEY_LEN};
-    apr_sdbm_datum_t value = {data, (int)len};
-    apr_status_t rv = apr_sdbm_store(db, name, value, APR_SDBM_REPLACE);
-
-    return rv == APR_SUCCESS ? FOUND : failed(error, "written", rv, pool);
-}
-
-static int pair_delete(apr_sdbm_t *db, unsigned char *key, const char **error,
-                       apr_pool_t *pool)
-{
-    apr_sdbm_datum_t name = {(char *)key, CIVIC_ENROLLMENT_KEY_LEN};
-    apr_status_t rv = apr_sdbm_delete(db, name);
-
-    return rv == APR_SUCCESS ? FOUND : failed(error, "removed", rv, pool);
-}
-
-static int key_make(unsigned char *key, char kind, const char *application, const char *name,
-                    const char **error, apr_pool_t *pool)
-{
-    if (civic_enrollment_key(key, kind, application, name, pool)) {
-        return FOUND;
-    }
-    *error = "the store of enrollments: SHA-256 is not available";
-    return FAILED;
-}
-
-/* ---- accounts and identities ---- */
-
-static int account_get(apr_sdbm_t *db, civic_enrollment_t *found, const char *application,
-                       const char *account, const char **error, apr_pool_t *pool)
-{
-    unsigned char key[CIVIC_ENROLLMENT_KEY_LEN];
-    apr_sdbm_datum_t value;
-    int got = key_make(key, 'a', application, account, error, pool);
-
-    if (got == FOUND) {
-        got = pair_get(db, key, &value, error, pool);
-    }
-    if (got != FOUND) {
-        return got;
-    }
-    return civic_enrollment_decode(found, value.dptr, (apr_size_t)value.dsize, pool)
-                   && !strcmp(found->application, application)
-                   && !strcmp(found->account, account)
-               ? FOUND
-               : damaged(error);
-}
-
-static int account_put(apr_sdbm_t *db, const civic_enrollment_t *enrollment,
-                       const char **error, apr_pool_t *pool)
-{
-    unsigned char key[CIVIC_ENROLLMENT_KEY_LEN];
-    civic_bytes_t bytes = civic_enrollment_encode(enrollment, pool);
-
-    return key_make(key, 'a', enrollment->application, enrollment->account, error, pool)
-                   == FOUND
-               ? pair_put(db, key, bytes.data, bytes.len, error, pool)
-               : FAILED;
-}
-
-/* @param count MISSING sets it to 0 */
-static int identity_get(apr_sdbm_t *db, apr_uint32_t *count, unsigned char *key,
-                        const civic_enrollment_t *enrollment, const char **error,
-                        apr_pool_t *pool)
-{
-    apr_sdbm_datum_t value;
-    int got = key_make(key, 'i', enrollment->application, enrollment->user_id, error, pool);
-
-    *count = 0;
-    if (got == FOUND) {
-        got = pair_get(db, key, &value, error, pool);
-    }
-    if (got == FOUND
-        && !civic_enrollment_count_decode(count, value.dptr, (apr_size_t)value.dsize)) {
-        return damaged(error);
-    }
-    return got;
-}
-
-/* One account more or less. */
-static int identity_count(apr_sdbm_t *db, const civic_enrollment_t *enrollment, int step,
-                          const char **error, apr_pool_t *pool)
-{
-    unsigned char key[CIVIC_ENROLLMENT_KEY_LEN], bytes[CIVIC_ENROLLMENT_COUNT_LEN];
-    apr_uint32_t count;
-    int got = identity_get(db, &count, key, enrollment, error, pool);
-
-    if (got == FAILED) {
-        return FAILED;
-    }
-    if (step < 0 && count <= 1) {
-        return count ? pair_delete(db, key, error, pool) : damaged(error);
-    }
-    civic_enrollment_count_encode(bytes, step < 0 ? count - 1 : count + 1);
-    return pair_put(db, key, bytes, sizeof(bytes), error, pool);
-}
-
 /* ---- changes: each judges what there is, then changes a copy ---- */
 
 /* The account must be there. */
 static civic_enrollment_result judge_account(change_t *change, apr_sdbm_t *db)
 {
-    int got = account_get(db, &change->found, change->application, change->account,
-                          change->error, change->pool);
+    int got = civic_pairs_account(db, &change->found, change->application, change->account,
+                                  change->error, change->pool);
 
-    return got == FOUND     ? CIVIC_ENROLLMENT_OK
-           : got == MISSING ? CIVIC_ENROLLMENT_NONE
-                            : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return got == CIVIC_PAIR_FOUND     ? CIVIC_ENROLLMENT_OK
+           : got == CIVIC_PAIR_MISSING ? CIVIC_ENROLLMENT_NONE
+                                       : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* @param exists the very same pair is there */
 static civic_enrollment_result judge_link(change_t *change, apr_sdbm_t *db,
                                           const civic_enrollment_t *enrollment, int *exists)
 {
-    unsigned char key[CIVIC_ENROLLMENT_KEY_LEN];
     civic_enrollment_t found;
-    apr_uint32_t count;
-    int got = account_get(db, &found, enrollment->application, enrollment->account,
-                          change->error, change->pool);
+    int got = civic_pairs_account(db, &found, enrollment->application, enrollment->account,
+                                  change->error, change->pool);
 
-    *exists = got == FOUND;
-    if (got == FAILED) {
+    *exists = got == CIVIC_PAIR_FOUND;
+    if (got == CIVIC_PAIR_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (got == FOUND) {
+    if (got == CIVIC_PAIR_FOUND) {
         return strcmp(found.user_id, enrollment->user_id) ? CIVIC_ENROLLMENT_ACCOUNT_TAKEN
                                                           : CIVIC_ENROLLMENT_OK;
     }
-    if (identity_get(db, &count, key, enrollment, change->error, change->pool) == FAILED) {
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    return count && !change->shared ? CIVIC_ENROLLMENT_IDENTITY_TAKEN : CIVIC_ENROLLMENT_OK;
+    got = change->shared
+              ? CIVIC_PAIR_MISSING
+              : civic_pairs_has_identity(db, enrollment, change->error, change->pool);
+    return got == CIVIC_PAIR_FOUND     ? CIVIC_ENROLLMENT_IDENTITY_TAKEN
+           : got == CIVIC_PAIR_MISSING ? CIVIC_ENROLLMENT_OK
+                                       : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* What is in the way already, and pairs that are there already, are seen before anything is copied. */
@@ -235,9 +103,8 @@ static civic_enrollment_result apply_import(change_t *change, apr_sdbm_t *db)
             return result;
         }
         if (!exists
-            && (account_put(db, enrollment, change->error, change->pool) == FAILED
-                || identity_count(db, enrollment, +1, change->error, change->pool)
-                       == FAILED)) {
+            && civic_pairs_link(db, enrollment, change->error, change->pool)
+                   == CIVIC_PAIR_FAILED) {
             return CIVIC_ENROLLMENT_UNAVAILABLE;
         }
     }
@@ -247,14 +114,8 @@ static civic_enrollment_result apply_import(change_t *change, apr_sdbm_t *db)
 
 static civic_enrollment_result apply_remove(change_t *change, apr_sdbm_t *db)
 {
-    unsigned char key[CIVIC_ENROLLMENT_KEY_LEN];
-
-    return key_make(key, 'a', change->application, change->account, change->error,
-                    change->pool)
-                       == FOUND
-                   && pair_delete(db, key, change->error, change->pool) == FOUND
-                   && identity_count(db, &change->found, -1, change->error, change->pool)
-                          == FOUND
+    return civic_pairs_unlink(db, &change->found, change->error, change->pool)
+                   == CIVIC_PAIR_FOUND
                ? CIVIC_ENROLLMENT_OK
                : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
@@ -264,7 +125,7 @@ static civic_enrollment_result apply_recovery(change_t *change, apr_sdbm_t *db)
     civic_enrollment_t changed = change->found;
 
     changed.recovery = apr_array_copy(change->pool, change->hashes);
-    return account_put(db, &changed, change->error, change->pool) == FOUND
+    return civic_pairs_put(db, &changed, change->error, change->pool) == CIVIC_PAIR_FOUND
                ? CIVIC_ENROLLMENT_OK
                : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
@@ -366,80 +227,6 @@ static civic_enrollment_result look(dbm_t *dbm, change_t *change)
     return result;
 }
 
-/* Keys of the accounts, then each of them: SDBM cannot be asked while it is walked through. */
-static int accounts_get(apr_array_header_t *list, apr_sdbm_t *db, const char **error,
-                        apr_pool_t *pool)
-{
-    apr_array_header_t *keys = apr_array_make(pool, 64, CIVIC_ENROLLMENT_KEY_LEN);
-    apr_sdbm_datum_t key, value;
-    apr_status_t rv = apr_sdbm_firstkey(db, &key);
-
-    for (; rv == APR_SUCCESS && key.dptr; rv = apr_sdbm_nextkey(db, &key)) {
-        if (key.dsize != CIVIC_ENROLLMENT_KEY_LEN || (*key.dptr != 'a' && *key.dptr != 'i')) {
-            return damaged(error);
-        }
-        if (*key.dptr == 'a') {
-            memcpy(apr_array_push(keys), key.dptr, CIVIC_ENROLLMENT_KEY_LEN);
-        }
-    }
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
-        return failed(error, "read", rv, pool);
-    }
-    for (int i = 0; i < keys->nelts; i++) {
-        unsigned char *name =
-            (unsigned char *)keys->elts + (apr_size_t)i * CIVIC_ENROLLMENT_KEY_LEN;
-        unsigned char expected[CIVIC_ENROLLMENT_KEY_LEN];
-        civic_enrollment_t *found = apr_array_push(list);
-
-        if (pair_get(db, name, &value, error, pool) != FOUND
-            || !civic_enrollment_decode(found, value.dptr, (apr_size_t)value.dsize, pool)
-            || key_make(expected, 'a', found->application, found->account, error, pool)
-                   != FOUND
-            || memcmp(expected, name, sizeof(expected))) {
-            return damaged(error);
-        }
-    }
-    return FOUND;
-}
-
-/* Every identity is counted once for each of its accounts, and no other is. */
-static int identities_verify(const apr_array_header_t *list, apr_sdbm_t *db,
-                             const char **error, apr_pool_t *pool)
-{
-    apr_hash_t *counts = apr_hash_make(pool);
-    apr_sdbm_datum_t key;
-    apr_status_t rv;
-    unsigned pairs = 0;
-
-    for (int i = 0; i < list->nelts; i++) {
-        const civic_enrollment_t *one = &APR_ARRAY_IDX(list, i, civic_enrollment_t);
-        unsigned char *name = apr_palloc(pool, CIVIC_ENROLLMENT_KEY_LEN);
-        apr_uint32_t *left, stored;
-
-        if (identity_get(db, &stored, name, one, error, pool) != FOUND) {
-            return damaged(error);
-        }
-        left = apr_hash_get(counts, name, CIVIC_ENROLLMENT_KEY_LEN);
-        if (!left) {
-            left = apr_pmemdup(pool, &stored, sizeof(stored));
-            apr_hash_set(counts, name, CIVIC_ENROLLMENT_KEY_LEN, left);
-        }
-        if ((*left)-- == 0) {
-            return damaged(error);
-        }
-    }
-    for (apr_hash_index_t *at = apr_hash_first(pool, counts); at; at = apr_hash_next(at)) {
-        if (*(const apr_uint32_t *)apr_hash_this_val(at)) {
-            return damaged(error);
-        }
-    }
-    rv = apr_sdbm_firstkey(db, &key);
-    for (; rv == APR_SUCCESS && key.dptr; rv = apr_sdbm_nextkey(db, &key)) {
-        pairs += *key.dptr == 'i';
-    }
-    return pairs == apr_hash_count(counts) ? FOUND : damaged(error);
-}
-
 /* A generation of our own: whoever is shown something may take his time. */
 static civic_enrollment_result read_all(dbm_t *dbm, apr_array_header_t *list, int verify,
                                         const char **error, apr_pool_t *pool)
@@ -451,12 +238,12 @@ static civic_enrollment_result read_all(dbm_t *dbm, apr_array_header_t *list, in
     if (*error) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    got = accounts_get(list, generation->sdbm, error, pool);
-    if (got == FOUND && verify) {
-        got = identities_verify(list, generation->sdbm, error, pool);
+    got = civic_pairs_all(list, generation->sdbm, error, pool);
+    if (got == CIVIC_PAIR_FOUND && verify) {
+        got = civic_pairs_verify(list, generation->sdbm, error, pool);
     }
     civic_generation_close(generation);
-    return got == FOUND ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return got == CIVIC_PAIR_FOUND ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
 /* ---- the interface ---- */

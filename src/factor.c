@@ -95,9 +95,10 @@ static civic_refusal_t first_read(factor_t *factor)
     first->name = r->user;
     first->state.account = civic_account_fold(r->user, r->pool);
     if (!first->state.account) {
-        return civic_refusal(CIVIC_NOT_CONFIGURED,
-                             "the first login names nobody, or by a name that is too long or "
-                             "has control characters");
+        return civic_refusal(
+            CIVIC_NOT_CONFIGURED,
+            "the first login names nobody, or by a name that is too long, has "
+            "control characters or is not UTF-8");
     }
     factor->application = civic_conf_application_of(civic_server_conf(r->server), factor->dir);
     if (!factor->application) {

@@ -16,9 +16,9 @@ static civic_refusal_t open_state(civic_factor_form_t *form, request_rec *r,
     const civic_server_conf_t *conf = civic_server_conf(r->server);
     const char *text = apr_table_get(form->fields, "state");
     civic_state_t *state = &form->state;
-    civic_reason reason =
-        text ? civic_state_open(state, text, strlen(text), &conf->runtime->seal_keys, r->pool)
-             : CIVIC_STATE_INVALID;
+    civic_reason reason = text ? civic_state_open_any(state, text, strlen(text),
+                                                      &conf->runtime->seal_keys, r->pool)
+                               : CIVIC_STATE_INVALID;
     int known;
 
     if (reason != CIVIC_OK) {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "checksum.h"
+#include "owned_file.h"
 
 enum {
     LOCK_SEC = 10,
@@ -36,121 +37,11 @@ typedef struct {
 #define POINTER_FORMAT                                                                        \
     "civic-enrollments 1 %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "\n"
 
-static const char *fault_of(const char *path, const char *what, int error, apr_pool_t *pool)
-{
-    char buffer[120];
-
-    return apr_psprintf(pool, "%s %s: %s", path, what,
-                        apr_strerror(APR_FROM_OS_ERROR(error), buffer, sizeof(buffer)));
-}
-
 static const char *name_of(const civic_generations_t *all, apr_uint64_t number, int file,
                            apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%s.%" PRIu64 "%s", all->path, number,
                         file < FILES ? suffixes[file] : "");
-}
-
-/* ---- whom the files belong to ---- */
-
-static const char *folder_fault(struct stat *info, const char *folder, apr_pool_t *pool)
-{
-    if (stat(folder, info)) {
-        return fault_of(folder, "cannot be examined", errno, pool);
-    }
-    if (!S_ISDIR(info->st_mode)) {
-        return apr_pstrcat(pool, folder, " is not a folder", NULL);
-    }
-    if (info->st_mode & (S_IWGRP | S_IWOTH)) {
-        return apr_pstrcat(pool, folder, " can be written by others than its owner", NULL);
-    }
-    if (info->st_uid != geteuid() && info->st_uid != 0 && geteuid() != 0) {
-        return apr_psprintf(pool, "%s belongs to user %u, this is user %u", folder,
-                            (unsigned)info->st_uid, (unsigned)geteuid());
-    }
-    return NULL;
-}
-
-static const char *file_fault(int fd, const char *path, const civic_generations_t *all,
-                              apr_pool_t *pool)
-{
-    struct stat info, folder;
-    const char *fault = folder_fault(&folder, all->folder, pool);
-
-    if (fault) {
-        return fault;
-    }
-    if (fstat(fd, &info)) {
-        return fault_of(path, "cannot be examined", errno, pool);
-    }
-    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
-        return apr_pstrcat(pool, path, " is not a file with one name", NULL);
-    }
-    if (info.st_uid != folder.st_uid) {
-        return apr_psprintf(pool, "%s belongs to user %u, its folder to user %u", path,
-                            (unsigned)info.st_uid, (unsigned)folder.st_uid);
-    }
-    if (info.st_mode & 037) {
-        return apr_pstrcat(pool, path, " can be written or read by others: chmod 600 it",
-                           NULL);
-    }
-    return NULL;
-}
-
-static const char *may_write(mode_t *mode, const civic_generations_t *all, apr_pool_t *pool)
-{
-    struct stat folder;
-    const char *fault = folder_fault(&folder, all->folder, pool);
-
-    if (!fault && folder.st_uid != geteuid()) {
-        fault =
-            apr_psprintf(pool, "%s belongs to user %u, only he may write there: not user %u",
-                         all->folder, (unsigned)folder.st_uid, (unsigned)geteuid());
-    }
-    *mode = (folder.st_mode & 050) == 050 ? 0640 : 0600;
-    return fault;
-}
-
-/* @return a descriptor; -1 with `fault` */
-static int file_make(const char *path, const civic_generations_t *all, const char **fault,
-                     apr_pool_t *pool)
-{
-    struct stat folder;
-    mode_t mode = 0600;
-    int fd;
-
-    *fault = may_write(&mode, all, pool);
-    if (*fault) {
-        return CLOSED;
-    }
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        *fault = fault_of(path, "cannot be made", errno, pool);
-        return CLOSED;
-    }
-    /* Where the group may read, it is the folder's. */
-    if (mode != 0600
-        && (stat(all->folder, &folder) || fchown(fd, (uid_t)-1, folder.st_gid)
-            || fchmod(fd, mode))) {
-        *fault = fault_of(path, "cannot be given to the folder's group", errno, pool);
-        close(fd);
-        unlink(path);
-        return CLOSED;
-    }
-    return fd;
-}
-
-static const char *folder_sync(const civic_generations_t *all, apr_pool_t *pool)
-{
-    int fd = open(all->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
-
-    if (fd < 0 || fsync(fd)) {
-        error = errno;
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return error ? fault_of(all->folder, "cannot be synced", error, pool) : NULL;
 }
 
 /* ---- the lock ---- */
@@ -171,16 +62,16 @@ const char *civic_generations_lock(int *lock, const civic_generations_t *all, ap
     mode_t mode;
     int fd;
 
-    fault = may_write(&mode, all, pool);
+    fault = civic_owned_may_write(&mode, all->folder, pool);
     if (fault) {
         return fault;
     }
     for (;;) {
         fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
         if (fd < 0) {
-            return fault_of(path, "cannot be opened", errno, pool);
+            return civic_owned_fault(path, "cannot be opened", errno, pool);
         }
-        fault = file_fault(fd, path, all, pool);
+        fault = civic_owned_file_fault(fd, path, all->folder, pool);
         if (!fault && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_same_file(fd, path)) {
             *lock = fd;
             return NULL;
@@ -202,65 +93,7 @@ void civic_generations_unlock(int lock)
     close(lock);
 }
 
-/* ---- bytes ---- */
-
-/* @return 1, or 0 with errno */
-static int write_all(int fd, const char *data, apr_size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-
-        if (n < 0 && errno != EINTR) {
-            return 0;
-        }
-        if (n > 0) {
-            data += n;
-            len -= (apr_size_t)n;
-        }
-    }
-    return 1;
-}
-
-/* Up to `len` bytes, fewer at the end only. @return how many, -1 with errno */
-static ssize_t read_all(int fd, char *data, apr_size_t len)
-{
-    apr_size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = read(fd, data + done, len - done);
-
-        if (n < 0 && errno != EINTR) {
-            return -1;
-        }
-        if (n == 0) {
-            break;
-        }
-        done += n > 0 ? (apr_size_t)n : 0;
-    }
-    return (ssize_t)done;
-}
-
-static int is_zero(const char *data, apr_size_t len)
-{
-    return len == 0 || (data[0] == '\0' && !memcmp(data, data + 1, len - 1));
-}
-
-/* SDBM's files have holes, and keep them. @return 1, or 0 with errno */
-static int copy_all(int to, int from)
-{
-    char chunk[CHUNK];
-    off_t size = 0;
-    ssize_t n;
-
-    while ((n = read_all(from, chunk, sizeof(chunk))) > 0) {
-        if (is_zero(chunk, (apr_size_t)n) ? lseek(to, n, SEEK_CUR) < 0
-                                          : !write_all(to, chunk, (apr_size_t)n)) {
-            return 0;
-        }
-        size += n;
-    }
-    return n == 0 && ftruncate(to, size) == 0;
-}
+/* ---- what a generation's files are ---- */
 
 /* Adds one file to what is known. */
 static const char *measure(pointer_t *pointer, const civic_generations_t *all, int file,
@@ -272,19 +105,19 @@ static const char *measure(pointer_t *pointer, const civic_generations_t *all, i
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0) {
-        return fault_of(path, "cannot be opened", errno, pool);
+        return civic_owned_fault(path, "cannot be opened", errno, pool);
     }
-    fault = file_fault(fd, path, all, pool);
-    while (!fault && (n = read_all(fd, chunk, sizeof(chunk))) != 0) {
+    fault = civic_owned_file_fault(fd, path, all->folder, pool);
+    while (!fault && (n = civic_owned_read(fd, chunk, sizeof(chunk))) != 0) {
         if (n < 0) {
-            fault = fault_of(path, "cannot be read", errno, pool);
+            fault = civic_owned_fault(path, "cannot be read", errno, pool);
             break;
         }
         pointer->checksum = checksum_add(pointer->checksum, chunk, (apr_size_t)n);
         pointer->size[file] += (apr_uint64_t)n;
     }
     if (!fault && sync && fsync(fd)) {
-        fault = fault_of(path, "cannot be synced", errno, pool);
+        fault = civic_owned_fault(path, "cannot be synced", errno, pool);
     }
     close(fd);
     return fault;
@@ -336,11 +169,11 @@ static const char *pointer_read(int *fd, pointer_t *pointer, const civic_generat
                    ? apr_pstrcat(pool, all->path,
                                  " is not there: make it with htcivic create dbm:", all->path,
                                  NULL)
-                   : fault_of(all->path, "cannot be opened", errno, pool);
+                   : civic_owned_fault(all->path, "cannot be opened", errno, pool);
     }
-    fault = file_fault(*fd, all->path, all, pool);
+    fault = civic_owned_file_fault(*fd, all->path, all->folder, pool);
     if (!fault
-        && (read_all(*fd, line, sizeof(line) - 1) < 0
+        && (civic_owned_read(*fd, line, sizeof(line) - 1) < 0
             || !pointer_parse(pointer, line, pool))) {
         fault =
             apr_pstrcat(pool, all->path, " is not a store of enrollments, or damaged", NULL);
@@ -360,20 +193,20 @@ static const char *pointer_write(const pointer_t *pointer, const civic_generatio
     int fd, error = 0;
 
     unlink(path);
-    fd = file_make(path, all, &fault, pool);
+    fd = civic_owned_file_make(path, all->folder, &fault, pool);
     if (fd < 0) {
         return fault;
     }
-    if (!write_all(fd, line, strlen(line)) || fsync(fd)) {
+    if (!civic_owned_write(fd, line, strlen(line)) || fsync(fd)) {
         error = errno;
     }
     close(fd);
     if (error || rename(path, all->path)) {
         error = error ? error : errno;
         unlink(path);
-        return fault_of(path, "cannot be written", error, pool);
+        return civic_owned_fault(path, "cannot be written", error, pool);
     }
-    return folder_sync(all, pool);
+    return civic_owned_folder_sync(all->folder, pool);
 }
 
 /* ---- what is in the folder ---- */
@@ -547,13 +380,13 @@ static const char *files_make(const civic_generations_t *all, apr_uint64_t numbe
 
     for (int file = 0; file < FILES && !fault; file++) {
         const char *path = name_of(all, number, file, pool);
-        int to = file_make(path, all, &fault, pool), source;
+        int to = civic_owned_file_make(path, all->folder, &fault, pool), source;
 
         if (to >= 0 && from) {
             source = open(name_of(all, from->number, file, pool),
                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-            if (source < 0 || !copy_all(to, source)) {
-                fault = fault_of(path, "cannot be copied", errno, pool);
+            if (source < 0 || !civic_owned_copy(to, source)) {
+                fault = civic_owned_fault(path, "cannot be copied", errno, pool);
             }
             if (source >= 0) {
                 close(source);
@@ -619,7 +452,7 @@ const char *civic_generation_publish(civic_generation_t *next, const civic_gener
     next->sdbm = NULL;
     fault = measure_all(&pointer, all, number, 1, pool);
     if (!fault) {
-        fault = folder_sync(all, pool);
+        fault = civic_owned_folder_sync(all->folder, pool);
     }
     if (fault) {
         civic_generation_discard(next, all);
@@ -647,7 +480,7 @@ const char *civic_generations_init(civic_generations_t *all, const char *path,
     all->path = apr_pstrdup(pool, path);
     all->base = apr_pstrdup(pool, slash + 1);
     all->folder = slash == path ? "/" : apr_pstrmemdup(pool, path, (apr_size_t)(slash - path));
-    return folder_fault(&info, all->folder, pool);
+    return civic_owned_folder_fault(&info, all->folder, pool);
 }
 
 static const char *create_locked(const civic_generations_t *all, apr_pool_t *pool)

@@ -17,9 +17,7 @@
  * removed, and look by one stat() whether PATH is another file by now. They hold the file open that they
  * compare with, so that its inode number is not used anew.
  *
- * Trust: the folder belongs to root or to the user of the process, and nobody else may write in it; the files
- * belong to the folder's owner, and only he writes. Files have mode 0600; in a folder that its group may read, the folder's
- * group and mode 0640.
+ * Whom the files belong to, and who may read them: owned_file.h.
  *
  * Every function that can fail returns NULL, or a text for the log in `pool`.
  */

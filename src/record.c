@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1, VERSION_BOUND = 2 };
+enum { VERSION = 1, VERSION_FLAGS = 2, FLAG_ACCOUNT = 2 };
 
 /* ---- writing ---- */
 
@@ -34,7 +34,7 @@ static apr_size_t record_size(const civic_record_t *record)
 {
     apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
                       + text_size(record->scope) + text_size(record->user_id)
-                      + (record->account ? text_size(record->account) + 1 : 0);
+                      + (record->account ? 1 + text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
         size += 1 + text_size(record->claims.items[i].label)
@@ -53,7 +53,10 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         return 0;
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
-    *out++ = record->account ? VERSION_BOUND : VERSION;
+    *out++ = record->account ? VERSION_FLAGS : VERSION;
+    if (record->account) {
+        *out++ = FLAG_ACCOUNT;
+    }
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
@@ -141,8 +144,10 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
     apr_uint64_t version = number_get(&reader, 1);
+    apr_uint64_t flags = version == VERSION_FLAGS ? number_get(&reader, 1) : 0;
 
-    if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_BOUND)) {
+    if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_FLAGS)
+        || flags != (version == VERSION_FLAGS ? FLAG_ACCOUNT : 0)) {
         return 0;
     }
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
@@ -154,7 +159,7 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     read.application = text_get(&reader, pool);
     read.scope = text_get(&reader, pool);
     read.user_id = text_get(&reader, pool);
-    if (version == VERSION_BOUND) {
+    if (flags & FLAG_ACCOUNT) {
         read.account = text_get(&reader, pool);
         read.proof = (civic_proof)number_get(&reader, 1);
         reader.broken = reader.broken || read.proof > CIVIC_PROOF_RECOVERY;

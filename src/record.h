@@ -3,8 +3,8 @@
  *   version(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
  *   claim: flags(1) | label | value            text: length(4) | bytes      little endian
  *
- * That is version 1, a login by itself. Version 2, a second factor, has `account | proof(1)` behind the
- * userId.
+ * That is version 1, a login by itself. Version 2 has flags(1) behind the version. Flag 2, a second factor:
+ * `account | proof(1)` behind the userId.
  *
  * Times that change while a session lives (last use) are the store's, not the record's, so
  * that a record is written once.

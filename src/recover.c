@@ -15,7 +15,7 @@
 #include "factor.h"
 #include "factor_form.h"
 #include "log.h"
-#include "login.h"
+#include "session_start.h"
 #include "page_factor.h"
 #include "recovery.h"
 #include "refuse.h"
@@ -102,8 +102,8 @@ static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const 
         refusal = use_code(r, form, code);
     }
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_login_keep(r, civic_request_factor(r, form->application), &record,
-                                   &form->browser);
+        refusal = civic_session_start(r, civic_request_factor(r, form->application), &record,
+                                      &form->browser);
     }
     if (refusal.reason == CIVIC_OK) {
         civic_counters_add(civic_server_conf(r->server)->runtime->counters,

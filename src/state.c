@@ -240,8 +240,8 @@ static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_po
     return civic_scope_is_name(state->scope) && civic_return_path_is_local(state->return_path);
 }
 
-civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
-                              const civic_seal_keys_t *keys, apr_pool_t *pool)
+civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
+                                  const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_state_t read = {0};
     civic_bytes_t clear;
@@ -249,6 +249,19 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
     if (len == 0 || len > CIVIC_STATE_MAX || !is_base64url(text, len)
         || !unseal(&clear, text, len, state_purpose, keys, pool)
         || !state_decode(&read, &clear, pool)) {
+        return CIVIC_STATE_INVALID;
+    }
+    *state = read;
+    return CIVIC_OK;
+}
+
+civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
+                              const civic_seal_keys_t *keys, apr_pool_t *pool)
+{
+    civic_state_t read;
+
+    if (civic_state_open_any(&read, text, len, keys, pool) != CIVIC_OK
+        || read.factor.account) {
         return CIVIC_STATE_INVALID;
     }
     *state = read;

@@ -84,12 +84,17 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
                              apr_pool_t *pool);
 
 /**
- * Open a state that the network brought: only authenticity is judged here.
+ * Open a state that the network brought: only authenticity is judged here. One that proves a first
+ * factor is none here: what is done with it must know what it is worth (civic_state_open_any).
  * @param state set on success alone, strings in the pool
  * @return CIVIC_OK, CIVIC_STATE_INVALID
  */
 civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
                               const civic_seal_keys_t *keys, apr_pool_t *pool);
+
+/** The same for each kind of state. */
+civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
+                                  const civic_seal_keys_t *keys, apr_pool_t *pool);
 
 /**
  * Judge an opened state.

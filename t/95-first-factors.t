@@ -15,7 +15,7 @@ use Civic::Factor ();
 use Civic::Ldap ();
 use Civic::Log ();
 
-plan tests => 8 * 9 + 14;
+plan tests => 8 * 9 + 17;
 
 my $modules = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
     qw(auth_digest request session session_cookie auth_form ldap authnz_ldap authn_anon auth_openidc);
@@ -199,6 +199,13 @@ $alice->get('/open/dologout');
 isnt($alice->get('/form/cgi')->code, 200, 'logged out of the form, nobody is in, whatever Civic\'s cookie');
 is($alice->post_form('/open/dologin', 'httpd_username=bob&httpd_password=bob-secret')->code, 302, 'bob logs in');
 ok(Civic::Client::login_page($alice->get('/form/cgi')), 'in the same browser: he is asked');
+
+# Names are shown as they are, and are no markup.
+my $eve = with_header(Civic::Factor::basic('<b id="x">Eve</b>', 'x'));
+like($eve->get('/anon/cgi')->content, qr{<strong>&lt;b id=&quot;x&quot;&gt;Eve&lt;/b&gt;</strong>}, 'a name is no markup');
+Civic::Factor::approve($eve, '/anon/cgi', 'minor');
+like($eve->get('/anon/cgi')->content, qr{<dd id="civic-account">&lt;b id=}, 'on the page that links neither');
+like(with_header(Civic::Factor::basic("a\x01b", 'x'))->get('/anon/cgi')->content, qr/data-reason="not-configured"/, 'one with control characters is nobody\'s');
 
 # A directory does not mind case.
 my $shout = with_header(Civic::Factor::basic('ALICE', 'alice-secret'));

@@ -24,7 +24,7 @@ my @CONTENTS = qw(/admin/ /admin/index.html /admin/cgi /admin/proxy/x /admin/lis
     /open/include.shtml /open/rewritten /open/missing /open/fallback/none /open/index/);
 my $SECRET = qr/SECRET-CONTENT/;
 
-plan tests => 2 * (@METHODS * @CONTENTS + 3) + 86;
+plan tests => 2 * (@METHODS * @CONTENTS + 3) + 88;
 
 my $BASIC = <<'END';
 AuthType Basic
@@ -226,6 +226,15 @@ is($alice->post_form('/civic/logout', '')->code, 303, 'a logout');
 ok(page($alice->get('/admin/cgi')), 'ends the second factor');
 ok(page($alice->get('/members/index.html')), 'and the login');
 is(approve($alice, '/admin/cgi', 'jane')->code, 200, 'once more');
+
+# ---- a browser that does not keep the session ----
+my $careless = person('alice');
+approve($careless, '/admin/cgi', 'jane');
+$careless->jar->clear('localhost.local', '/', $cookie);
+is(page($careless->get('/admin/cgi'))->{reason}, 'session-not-kept', 'a browser that does not keep the session is told');
+$careless = person('alice');
+$careless->logged_in('/members/index.html');
+is(page($careless->get('/admin/cgi'))->{reason}, 'second-factor-required', 'a login by Civic just before is another matter');
 
 # ---- programs, forms ----
 my $new = person('alice');

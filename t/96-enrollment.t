@@ -27,7 +27,7 @@ my $server = Civic::Factor->server(
 );
 $server->start;
 
-plan tests => 73;
+plan tests => 74;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -129,6 +129,9 @@ my $carol = person('carol');
 is(Civic::Factor::enroll($carol, '/shared/cgi', 'jane')->code, 303, 'CivicEnrollShared: an identity for several accounts');
 opens($carol, '/shared/cgi', 'which opens');
 is($store->linked->{carol}, $JANE, 'for each of them');
+my $mixed = person('carol');
+$mixed->set_cookie($alice->session_cookie);
+ok(Civic::Client::login_page($mixed->get('/shared/cgi')), 'but the approval for one of them is none for the other');
 
 # ---- names ----
 my $shout = person('ALICE');

@@ -34,7 +34,8 @@ static void spellings_become_one(void **state)
 
 static void what_names_nobody_is_refused(void **state)
 {
-    static const char *const names[] = {"", " ", "\t \t", "a\nb", "a\rb", "\x7f", "a\x01"};
+    static const char *const names[] = {"",     " ",     "\t \t", "a\nb",   "a\rb",
+                                        "\x7f", "a\x01", "\xff",  "Zo\xcb", "a\xc2\x85"};
 
     assert_null(civic_account_fold(NULL, *state));
     for (apr_size_t i = 0; i < COUNT(names); i++) {

@@ -1,6 +1,6 @@
-/* login.h - how every login ends: a session of its own, and the browser that keeps it. */
-#ifndef CIVIC_LOGIN_H
-#define CIVIC_LOGIN_H
+/* session_start.h - how every login ends: a session of its own, and the browser that keeps it. */
+#ifndef CIVIC_SESSION_START_H
+#define CIVIC_SESSION_START_H
 
 #include <httpd.h>
 #include "request.h"
@@ -15,7 +15,7 @@
  * @param browser its login cookie, which notes the time
  * @return CIVIC_OK, or as civic_session_create
  */
-civic_refusal_t civic_login_keep(request_rec *r, const civic_lookup_t *old,
-                                 civic_record_t *record, civic_browser_t *browser);
+civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
+                                    civic_record_t *record, civic_browser_t *browser);
 
 #endif

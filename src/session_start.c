@@ -1,5 +1,5 @@
-/* login.c - see login.h. */
-#include "login.h"
+/* session_start.c - see session_start.h. */
+#include "session_start.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
@@ -39,8 +39,8 @@ static void sessions_limit(request_rec *r, const civic_record_t *record)
     }
 }
 
-civic_refusal_t civic_login_keep(request_rec *r, const civic_lookup_t *old,
-                                 civic_record_t *record, civic_browser_t *browser)
+civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
+                                    civic_record_t *record, civic_browser_t *browser)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);
     civic_store_t *store = conf->runtime->store;
