@@ -37,9 +37,10 @@ static int run(const char *format, ...)
 
 static int server_start(void)
 {
-    return run("pg_ctl -D %s/data -w -t 120 -l %s/server.log"
-               " -o \"-c listen_addresses='' -c unix_socket_directories=%s\" start",
-               folder, folder, folder);
+    return run(
+        "pg_ctl -D %s/data -w -t 120 -l %s/server.log"
+        " -o \"-c fsync=off -c listen_addresses='' -c unix_socket_directories=%s\" start",
+        folder, folder, folder);
 }
 
 static int server_stop(const char *how)
