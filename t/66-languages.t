@@ -76,6 +76,9 @@ sub shown {
     return $text;
 }
 
+# What the login page's script says: key => text.
+sub script_words { return { map { split /=/, $_, 2 } split /\n/, $_[0]{words} } }
+
 sub has {
     my ($answer, $text, $what) = @_;
     my $there = index($answer->decoded_content, shown($text)) >= 0;
@@ -93,7 +96,7 @@ for my $tag (@TAGS) {
     has($answer, $texts->{$_}, "$tag: $_") for qw(reason.login-required page.no-script);
     my $page = Civic::Client::login_page($answer);
     is_deeply(
-        $Civic::Client::JSON->decode(encode_utf8($page->{words})),
+        script_words($page),
         { map { /^login\.(.*)/ ? ($1 => $texts->{$_}) : () } keys %$texts },
         "$tag: what the script says"
     );
@@ -179,8 +182,8 @@ $answer = $client->get('/hebrew/', 'Accept-Language' => 'de');
 is(language_of($answer), 'he he rtl', 'a file: one more language, from right to left');
 has($answer, $hebrew->{'page.button.login'}, 'a file: its words');
 has($answer, $words{en}{'page.no-script'}, 'a file: English where it has none');
-is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
-is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
+is(script_words(Civic::Client::login_page($answer))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
+is(script_words(Civic::Client::login_page($answer))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
 my @lines = grep {/CivicLanguageFile/} split /\n/, $server->error_log;
 my $missing = grep { !/^_/ && !exists $hebrew->{$_} } keys %{ $words{en} };
 my $count = grep { !/^_/ } keys %{ $words{en} };
