@@ -19,12 +19,19 @@ typedef struct {
     const char *root;
 } htcivic_application_t;
 
+/** What a configuration file says. */
+typedef struct {
+    apr_array_header_t *applications;      /* of htcivic_application_t */
+    const char *assertion_key, *other_key; /* CivicAssertionKeyFile; NULL: not said */
+    const char *root;
+} htcivic_conf_t;
+
 /**
- * The <CivicApplication> sections of one file; Include is not followed.
- * @param list of htcivic_application_t, in the pool
+ * Read one file: its <CivicApplication> sections, of which there must be one, and
+ * CivicAssertionKeyFile; Include is not followed.
  * @return NULL, or what is wrong
  */
-const char *htcivic_scan(apr_array_header_t **list, const char *path, const char *root,
+const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,
                          apr_pool_t *pool);
 
 /** Which directive of a section is which member. @return where it is kept, NULL for others */
@@ -42,6 +49,9 @@ void htcivic_complete(htcivic_application_t *app);
 int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts,
                   apr_pool_t *pool);
 
+/** Judge the keys of assertions, where a file names some, and print what was found.
+ * @return how many faults there are */
+int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool);
 /* ---- enrollments ---- */
 
 /** Exit statuses, as htpasswd and htdbm have them; check has the first three. */

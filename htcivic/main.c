@@ -109,11 +109,12 @@ static int command_read(command_t *command, int argc, const char *const *argv,
 
 static int check_all(const command_t *command, apr_pool_t *pool)
 {
-    apr_array_header_t *list = apr_array_make(pool, 1, sizeof(htcivic_application_t));
+    htcivic_conf_t conf = {.applications =
+                               apr_array_make(pool, 1, sizeof(htcivic_application_t))};
     int faults = 0;
 
     if (command->file) {
-        const char *fault = htcivic_scan(&list, command->file, command->root, pool);
+        const char *fault = htcivic_scan(&conf, command->file, command->root, pool);
 
         if (fault) {
             fprintf(stderr, "htcivic: %s\n", fault);
@@ -121,14 +122,16 @@ static int check_all(const command_t *command, apr_pool_t *pool)
         }
     }
     else {
-        APR_ARRAY_PUSH(list, htcivic_application_t) = command->app;
+        APR_ARRAY_PUSH(conf.applications, htcivic_application_t) = command->app;
     }
-    for (int i = 0; i < list->nelts; i++) {
-        htcivic_application_t *app = &APR_ARRAY_IDX(list, i, htcivic_application_t);
+    for (int i = 0; i < conf.applications->nelts; i++) {
+        htcivic_application_t *app =
+            &APR_ARRAY_IDX(conf.applications, i, htcivic_application_t);
 
         htcivic_complete(app);
         faults += htcivic_check(app, !command->offline, command->try, pool);
     }
+    faults += htcivic_check_assertion(&conf, pool);
     if (faults) {
         printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
     }

@@ -1,4 +1,4 @@
-/* scan.c - what a configuration file says: <CivicApplication> sections, the store of enrollments. See
+/* scan.c - what a configuration file says of applications, keys and the store of enrollments. See
  * htcivic.h. */
 #include <apr_file_io.h>
 #include <apr_lib.h>
@@ -73,12 +73,11 @@ static const char *word(const char **line, apr_pool_t *pool)
 }
 
 typedef struct {
-    apr_array_header_t *list;
+    htcivic_conf_t *conf;
     htcivic_application_t *app; /* whose section is being read, NULL outside */
     apr_table_t *defined;
     htcivic_store_t store;
     const char *fault; /* of the store */
-    const char *root;
     apr_pool_t *pool;
 } scan_t;
 
@@ -120,11 +119,17 @@ static void take(scan_t *scan, const char *line)
     if (!strcasecmp(directive, "Define") && *value) {
         apr_table_set(scan->defined, value, word(&line, scan->pool));
     }
-    else if (!strcasecmp(directive, "ServerRoot") && !scan->root) {
-        scan->root = value;
+    else if (!strcasecmp(directive, "ServerRoot") && !scan->conf->root) {
+        scan->conf->root = value;
+    }
+    else if (!strcasecmp(directive, "CivicAssertionKeyFile")) {
+        const char *other = word(&line, scan->pool);
+
+        scan->conf->assertion_key = value;
+        scan->conf->other_key = *other ? other : NULL;
     }
     else if (!strcasecmp(directive, "<CivicApplication")) {
-        scan->app = apr_array_push(scan->list);
+        scan->app = apr_array_push(scan->conf->applications);
         memset(scan->app, 0, sizeof(*scan->app));
         scan->app->id = value;
     }
@@ -157,7 +162,7 @@ static char *line_read(apr_file_t *file, char *line)
     return len ? line : NULL;
 }
 
-static const char *scan_file(scan_t *scan, const char *path)
+static const char *scan_file(scan_t *scan, const char *path, const char *root)
 {
     char *line = apr_palloc(scan->pool, LINE_MAX_LEN), reason[120];
     apr_file_t *file;
@@ -168,7 +173,8 @@ static const char *scan_file(scan_t *scan, const char *path)
         return apr_psprintf(scan->pool, "%s cannot be read: %s", path,
                             apr_strerror(rv, reason, sizeof(reason)));
     }
-    scan->list = apr_array_make(scan->pool, 4, sizeof(htcivic_application_t));
+    *scan->conf = (htcivic_conf_t){.root = root};
+    scan->conf->applications = apr_array_make(scan->pool, 4, sizeof(htcivic_application_t));
     scan->defined = apr_table_make(scan->pool, 8);
     while (line_read(file, line)) {
         const char *text = line + strspn(line, " \t");
@@ -181,20 +187,19 @@ static const char *scan_file(scan_t *scan, const char *path)
     return NULL;
 }
 
-const char *htcivic_scan(apr_array_header_t **list, const char *path, const char *root,
+const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,
                          apr_pool_t *pool)
 {
-    scan_t scan = {.root = root, .pool = pool};
-    const char *fault = scan_file(&scan, path);
+    scan_t scan = {.conf = conf, .pool = pool};
+    const char *fault = scan_file(&scan, path, root);
 
     if (fault) {
         return fault;
     }
-    for (int i = 0; i < scan.list->nelts; i++) {
-        APR_ARRAY_IDX(scan.list, i, htcivic_application_t).root = scan.root;
+    for (int i = 0; i < conf->applications->nelts; i++) {
+        APR_ARRAY_IDX(conf->applications, i, htcivic_application_t).root = conf->root;
     }
-    *list = scan.list;
-    return scan.list->nelts
+    return conf->applications->nelts
                ? NULL
                : apr_pstrcat(pool, path,
                              " has no <CivicApplication>; Include is not followed: "
@@ -205,8 +210,9 @@ const char *htcivic_scan(apr_array_header_t **list, const char *path, const char
 const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const char *root,
                                apr_pool_t *pool)
 {
-    scan_t scan = {.root = root, .pool = pool};
-    const char *fault = scan_file(&scan, path);
+    htcivic_conf_t conf;
+    scan_t scan = {.conf = &conf, .pool = pool};
+    const char *fault = scan_file(&scan, path, root);
 
     if (fault) {
         return fault;
@@ -218,6 +224,6 @@ const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const c
         scan.fault = "it has no DBDriver and DBDParams; Include is not followed";
     }
     *store = scan.store;
-    store->root = scan.root;
+    store->root = conf.root;
     return scan.fault ? apr_pstrcat(pool, path, ": ", scan.fault, NULL) : NULL;
 }

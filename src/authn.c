@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_core.h>
@@ -11,10 +12,13 @@
 #include "cookie.h"
 #include "identity.h"
 #include "log.h"
+#include "on_login.h"
 #include "page.h"
+#include "posted.h"
 #include "privacy.h"
 #include "refuse.h"
 #include "request.h"
+#include "return_path.h"
 #include "runtime.h"
 #include "scope.h"
 #include "state.h"
@@ -30,13 +34,15 @@ civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
                                   const civic_dir_conf_t *dir)
 {
     const civic_session_t *session = &lookup->session;
-    apr_time_t now = civic_session_now(civic_server_conf(r->server)->runtime->store);
-    apr_interval_time_t idle = now - session->last_used;
-    apr_interval_time_t age = now - session->record.created;
+    apr_interval_time_t idle, age;
+    apr_time_t now;
 
     if (lookup->reason != CIVIC_OK) {
         return civic_refusal(lookup->reason, NULL);
     }
+    now = civic_session_now(civic_server_conf(r->server)->runtime->store);
+    idle = now - session->last_used;
+    age = now - session->record.created;
     if (idle > civic_conf_idle(dir)) {
         return civic_refusal(
             CIVIC_SESSION_EXPIRED,
@@ -147,6 +153,30 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     return civic_cookie_set_browser(r, browser);
 }
 
+/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into the
+ * page, since the callback stands outside of all locations. */
+static const char *destination(request_rec *r, const char *return_path)
+{
+    const char *on_login = civic_dir_conf(r)->on_login;
+    apr_size_t most = (apr_size_t)r->server->limit_req_line - sizeof("GET  HTTP/1.1");
+    int too_long;
+
+    if (!on_login || !*on_login) {
+        return return_path;
+    }
+    return_path = civic_on_login_path(
+        on_login, return_path, most < CIVIC_RETURN_PATH_MAX ? most : CIVIC_RETURN_PATH_MAX,
+        &too_long, r->pool);
+    if (too_long) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX
+                      "CivicOnLogin is passed over: with the address that was "
+                      "asked for it would be too long ref=%s",
+                      civic_request_reference(r));
+    }
+    return return_path;
+}
+
 static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
                       const char *scope, const char *return_path)
 {
@@ -156,10 +186,11 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                                .reason = refusal.reason};
     civic_state_t state = {.application = lookup->application->sip.app_id,
                            .scope = page.scope,
-                           .return_path = return_path,
+                           .return_path = destination(r, return_path),
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.posted = civic_posted_read(r);
     page.issued = state.issued;
     if (civic_request(r)->factor) {
         page.factor = civic_request(r)->factor;
@@ -183,11 +214,24 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
 
 int civic_authn_is_for_person(request_rec *r)
 {
-    int how = civic_dir_conf(r)->unauthenticated;
+    int how = civic_request(r)->asking ? CIVIC_UNAUTHENTICATED_AUTO
+                                       : civic_dir_conf(r)->unauthenticated;
 
     return !civic_websocket_is(r)
            && (how == CIVIC_UNAUTHENTICATED_PAGE
                || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r)));
+}
+
+/* For who asked what a login at this address would be. */
+static const civic_need_t *need_make(request_rec *r, const civic_lookup_t *lookup,
+                                     civic_refusal_t refusal, const char *scope)
+{
+    civic_need_t *need = apr_palloc(r->pool, sizeof(*need));
+
+    need->lookup = lookup;
+    need->refusal = refusal;
+    need->scope = scope;
+    return need;
 }
 
 /* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
@@ -200,6 +244,7 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
+        civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;
     }
     if (status == HTTP_UNAUTHORIZED) {
@@ -285,7 +330,7 @@ static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
         return 0;
     }
     browser.completed = 0;
-    civic_cookie_set_browser(r, &browser);
+    civic_cookie_set_browser(r->main ? r->main : r, &browser);
     return 1;
 }
 
@@ -424,6 +469,42 @@ int civic_authn_check(request_rec *r)
     return OK;
 }
 
+/* A location that lets everybody in may offer a login all the same. */
+static const civic_need_t *need_of_optional(request_rec *at)
+{
+    const civic_application_t *app =
+        civic_conf_application_of(civic_server_conf(at->server), civic_dir_conf(at));
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+
+    if (!civic_authn_is_ours(at) || civic_request(at)->identity || !app) {
+        return NULL;
+    }
+    lookup = civic_request_session(at, app);
+    refusal = civic_authn_judge(at, lookup, civic_dir_conf(at));
+    return refusal.reason == CIVIC_OK
+               ? NULL
+               : need_make(at, lookup, refusal, scope_for(at, refusal.reason));
+}
+
+int civic_authn_ask(request_rec *r, request_rec *at)
+{
+    const civic_need_t *need = civic_request(at)->need;
+
+    if (!need) {
+        need = need_of_optional(at);
+    }
+    if (!need) {
+        return DECLINED;
+    }
+    r->per_dir_config = at->per_dir_config; /* name, looks and policy of that place */
+    r->user = at->user;
+    civic_request(r)->asking = 1;
+    civic_request(r)->unmet = civic_request(at)->unmet;
+    civic_request(r)->factor = civic_request(at)->factor;
+    return civic_authn_turn_away(r, need->lookup, need->refusal, need->scope);
+}
+
 int civic_authn_pass(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
@@ -457,6 +538,14 @@ int civic_authn_pass(request_rec *r)
     return DECLINED;
 }
 
+/* Set while a configuration, or an .htaccess, is read, and never taken back. */
+static volatile int rules_may_need_login;
+
+void civic_authn_rules_may_need_login(void)
+{
+    rules_may_need_login = 1;
+}
+
 int civic_authn_access(request_rec *r)
 {
     civic_request_t *known = civic_request(r);
@@ -465,10 +554,17 @@ int civic_authn_access(request_rec *r)
     if (known->authorizing || !civic_authn_is_ours(r)) {
         return DECLINED;
     }
+    if (!known->identity && !rules_may_need_login) {
+        return DECLINED; /* httpd's own judgement is as good */
+    }
     known->asked = known->doubtful = 0;
     status = civic_authn_rules(r, ap_run_access_checker_ex);
     if (known->identity) { /* CivicUnauthenticated is `pass` */
         return status == HTTP_FORBIDDEN ? civic_authn_forbid(r) : status;
+    }
+    if (civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r)
+        && (status == OK || status == DECLINED)) {
+        return OK; /* what the login alone would keep out */
     }
     if (!login_decides(r, status)) {
         return status;

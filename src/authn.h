@@ -23,6 +23,13 @@ const civic_session_t *civic_authn_session(request_rec *r);
 /** check_user_id: OK with r->user set; DECLINED where AuthType is another; else a status. */
 int civic_authn_check(request_rec *r);
 
+/**
+ * Ask for the login that a request for another address would meet, at this one.
+ * @param at a sub-request for that address, which lives as long as r
+ * @return the status of the answer; DECLINED when no login is missing there
+ */
+int civic_authn_ask(request_rec *r, request_rec *at);
+
 /** access_checker: where CivicUnauthenticated is `pass`, a session is used when there is one.
  */
 int civic_authn_pass(request_rec *r);
@@ -33,6 +40,10 @@ int civic_authn_pass(request_rec *r);
  * takes for neutral, or an expression about the session. There, the login comes first.
  */
 int civic_authn_access(request_rec *r);
+
+/** A negated civic rule, or an expression about the session, stands somewhere: as long as none does,
+ * civic_authn_access leaves all to httpd. */
+void civic_authn_rules_may_need_login(void);
 
 /**
  * auth_checker: somebody who is logged in and fails a Require rule gets 403, not 401, which

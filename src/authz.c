@@ -489,6 +489,9 @@ static const char *parse(cmd_parms *cmd, const char *line, const void **parsed)
     rule->kind = kind_named(is_not ? ap_getword_conf(cmd->pool, &args) : name);
     rule->negated = is_negated(cmd->directive, is_not);
     rule->section = cmd->directive->parent;
+    if (rule->negated) {
+        civic_authn_rules_may_need_login();
+    }
     rule->values = words_of(line, cmd->pool);
     if (!rule->kind || strcasecmp(cmd->directive->directive, "Require")) {
         /* Used as `Require not alias`, it could not know that it is negated. */

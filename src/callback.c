@@ -20,6 +20,7 @@
 #include "log.h"
 #include "session_start.h"
 #include "page.h"
+#include "picture.h"
 #include "refuse.h"
 #include "request.h"
 #include "return_path.h"
@@ -155,7 +156,24 @@ static civic_refusal_t use_once(login_t *login)
 
 /* ---- the exchange ---- */
 
-/* Over all children, so many at once; each code once. */
+/* Over all children, so many at once. */
+static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now,
+                     apr_time_t until)
+{
+    civic_slots_t *slots = login->conf->runtime->slots;
+    int taken = civic_slots_take(slot, slots, now, until), crowded;
+
+    if (civic_slots_is_news(&crowded, slots, taken, now)) {
+        ap_log_error(APLOG_MARK, crowded ? APLOG_WARNING : APLOG_NOTICE, 0, login->r->server,
+                     CIVIC_LOG_PREFIX "exchanges under way: %d, CivicExchangeLimit is %d: %s",
+                     civic_slots_taken(slots, now), civic_slots_limit(slots),
+                     crowded ? "further logins are refused until one ends"
+                             : "there is room for logins again");
+    }
+    return taken;
+}
+
+/* Each code once. */
 static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *identity,
                                         apr_interval_time_t timeout)
 {
@@ -167,7 +185,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     if (!runtime->transport) {
         return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
-    if (!civic_slots_take(&slot, runtime->slots, now, now + timeout + apr_time_from_sec(1))) {
+    if (!take_slot(login, &slot, now, now + timeout + apr_time_from_sec(1))) {
         return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
@@ -296,6 +314,31 @@ static civic_lookup_t *lookup_of(const login_t *login)
                                        : civic_request_session(login->r, login->application);
 }
 
+static void warn(request_rec *r, const char *what, const char *detail)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, CIVIC_LOG_PREFIX "%s%s ref=%s", what,
+                  detail, civic_request_reference(r));
+}
+
+/* Judge the document's picture and take it out of the claims. @return 1 when it is to be kept */
+static int picture_take(const login_t *login, civic_bytes_t *picture, civic_claims_t *claims)
+{
+    request_rec *r = login->r;
+    const char *why = "";
+
+    if (login->application->keep_picture == 1) {
+        why = civic_picture_read(picture, claims, r->pool);
+    }
+    if (!civic_claims_drop_picture(claims, r->pool)) {
+        warn(r, "the document's picture does not fit its checksum and does not count", "");
+        return 0;
+    }
+    if (why && *why) {
+        warn(r, "the document's picture is not kept: ", why);
+    }
+    return why == NULL;
+}
+
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
     request_rec *r = login->r;
@@ -306,30 +349,28 @@ static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t 
                              .claims = identity->claims};
     civic_refusal_t refusal;
     const char *collisions;
+    civic_bytes_t picture;
+    int has_picture = picture_take(login, &picture, &record.claims);
 
-    if (!civic_claims_drop_picture(&record.claims, r->pool)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "the document's picture does not fit its checksum and "
-                                       "does not count ref=%s",
-                      civic_request_reference(r));
-    }
     collisions = civic_identity_collisions(&record.claims, r->pool);
     if (collisions) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX
-                      "several claims fold to one name, none is passed on: %s "
-                      "ref=%s",
-                      collisions, civic_request_reference(r));
+        warn(r, "several claims fold to one name, none is passed on: ", collisions);
     }
-    refusal = civic_session_start(r, lookup_of(login), &record, &login->browser);
-    if (refusal.reason == CIVIC_OK) {
-        civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims%s ref=%s",
-                      record.application, record.scope, record.claims.count,
-                      record.account ? ", second factor" : "", civic_request_reference(r));
+    refusal = civic_session_start(r, lookup_of(login), &record, has_picture ? &picture : NULL,
+                                  &login->browser);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
     }
-    return refusal;
+    if (has_picture && !record.has_picture) {
+        warn(r, "the document's picture is not kept: ",
+             "the session store has no room for it, raise its size");
+    }
+    civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims%s ref=%s",
+                  record.application, record.scope, record.claims.count,
+                  record.account ? ", second factor" : "", civic_request_reference(r));
+    return civic_accepted();
 }
 
 /* Too old or used before, but the browser has what it came for. */

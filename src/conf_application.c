@@ -552,6 +552,7 @@ const char *civic_set_application(cmd_parms *cmd, void *mconfig, const char *arg
                             other->file, other->line);
     }
     app->sip.app_id = id;
+    app->keep_picture = CIVIC_UNSET;
     app->file = cmd->directive->filename;
     app->line = cmd->directive->line_num;
     fault = read_section(cmd, app);

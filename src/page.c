@@ -9,6 +9,9 @@
 #include "assets.h"
 #include "json.h"
 #include "page_factor.h"
+#include "page_own.h"
+#include "policy.h"
+#include "posted.h"
 #include "refuse.h"
 #include "request.h"
 #include "template.h"
@@ -22,6 +25,7 @@ const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool
     pages->logout = civic_words_page(language, civic_asset_logout_html, pool);
     pages->link = civic_words_page(language, civic_asset_link_html, pool);
     pages->codes = civic_words_page(language, civic_asset_codes_html, pool);
+    pages->done = civic_words_page(language, civic_asset_done_html, pool);
     pages->recovery = civic_words_page(language, civic_asset_recovery_html, pool);
     return pages;
 }
@@ -82,6 +86,7 @@ static apr_table_t *values_make(request_rec *r)
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
+    civic_page_style(r, values);
     return values;
 }
 
@@ -175,6 +180,13 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
     }
+    if (page->posted) {
+        civic_posted_values(page->posted, language, values);
+        if (page->posted->is_foreign) {
+            apr_table_setn(values, "issued",
+                           "0"); /* any session may be one that did not come */
+        }
+    }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);
     }
@@ -185,10 +197,10 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
         apr_table_setn(values, "cause", page->cause);
         apr_table_setn(values, "reference", civic_request_reference(r));
     }
-    return reply_make(
-        r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(language->pages->login, values, lists, r->pool),
-        app->page_policy);
+    return reply_make(r, CIVIC_TYPE_HTML,
+                      civic_template_render_lists(civic_page_template_of(r, language), values,
+                                                  lists, r->pool),
+                      civic_page_policy(r, app->page_policy));
 }
 
 static const char *title_key(int status)
@@ -198,6 +210,8 @@ static const char *title_key(int status)
         return "page.title.unauthorized";
     case HTTP_FORBIDDEN:
         return "page.title.forbidden";
+    case HTTP_NOT_FOUND:
+        return "page.title.not-found";
     case HTTP_BAD_REQUEST:
     case HTTP_METHOD_NOT_ALLOWED:
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
@@ -232,7 +246,7 @@ static const civic_reply_t *page_forbidden(request_rec *r)
     return reply_make(
         r, CIVIC_TYPE_HTML,
         civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
-        message_policy);
+        civic_page_policy(r, message_policy));
 }
 
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
@@ -258,7 +272,7 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     }
     return reply_make(r, CIVIC_TYPE_HTML,
                       civic_template_render(language->pages->message, values, r->pool),
-                      message_policy);
+                      civic_page_policy(r, message_policy));
 }
 
 /* What keeps out, and what could be shown to get in. */
@@ -282,6 +296,20 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
+/* Where a window may be opened to log in for this address (login.c). */
+static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+{
+    const char *path = civic_request_return_path(r);
+
+    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
+        const char *login =
+            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
+
+        json_object_set_new(problem, "login", json_string(login));
+    }
+}
+
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
@@ -297,6 +325,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
+    add_login(problem, r, info);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }
@@ -304,6 +333,19 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 apr_table_t *civic_page_values(request_rec *r)
 {
     return values_make(r);
+}
+
+const civic_reply_t *civic_page_done(request_rec *r, const char *back)
+{
+    const civic_language_t *language = civic_request_language(r);
+    apr_table_t *values = values_make(r);
+
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.done"));
+    apr_table_setn(values, "words", civic_words_text(language, "page.done"));
+    apr_table_setn(values, "back", back);
+    return reply_make(
+        r, CIVIC_TYPE_HTML, civic_template_render(language->pages->done, values, r->pool),
+        civic_page_policy(r, civic_policy_add(message_policy, "script-src 'self'", r->pool)));
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
@@ -319,5 +361,5 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     return reply_make(
         r, CIVIC_TYPE_HTML,
         civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
-        message_policy);
+        civic_page_policy(r, message_policy));
 }

@@ -41,6 +41,7 @@ typedef enum {
       CIVIC_RETRY_LOGIN)                                                                      \
     X(CIVIC_LOGIN_NOT_FRESH, "login-not-fresh", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
     X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_NO_PICTURE, "no-picture", 404, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)                \
     /* behind another login */                                                                \
     X(CIVIC_SECOND_FACTOR_REQUIRED, "second-factor-required", 403, CIVIC_LOUD_DEBUG,          \
       CIVIC_RETRY_LOGIN)                                                                      \

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1, VERSION_FLAGS = 2, FLAG_ACCOUNT = 2 };
+enum { VERSION = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
 
 /* ---- writing ---- */
 
@@ -30,11 +30,17 @@ static unsigned char *text_put(unsigned char *out, const char *text)
     return out + len;
 }
 
+static unsigned char flags_of(const civic_record_t *record)
+{
+    return (unsigned char)((record->has_picture ? FLAG_PICTURE : 0)
+                           | (record->account ? FLAG_ACCOUNT : 0));
+}
+
 static apr_size_t record_size(const civic_record_t *record)
 {
-    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
+    apr_size_t size = 1 + 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
                       + text_size(record->scope) + text_size(record->user_id)
-                      + (record->account ? 1 + text_size(record->account) + 1 : 0);
+                      + (record->account ? text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
         size += 1 + text_size(record->claims.items[i].label)
@@ -53,10 +59,8 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         return 0;
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
-    *out++ = record->account ? VERSION_FLAGS : VERSION;
-    if (record->account) {
-        *out++ = FLAG_ACCOUNT;
-    }
+    *out++ = VERSION;
+    *out++ = flags_of(record);
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
@@ -143,17 +147,17 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     reader_t reader = {data, len, 0};
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
-    apr_uint64_t version = number_get(&reader, 1);
-    apr_uint64_t flags = version == VERSION_FLAGS ? number_get(&reader, 1) : 0;
+    apr_uint64_t flags;
 
-    if (len > CIVIC_RECORD_MAX || (version != VERSION && version != VERSION_FLAGS)
-        || flags != (version == VERSION_FLAGS ? FLAG_ACCOUNT : 0)) {
+    if (len > CIVIC_RECORD_MAX || number_get(&reader, 1) != VERSION) {
         return 0;
     }
+    flags = number_get(&reader, 1);
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
-    if (!realm) {
+    if (!realm || flags > FLAGS_ALL) {
         return 0;
     }
+    read.has_picture = (flags & FLAG_PICTURE) != 0;
     memcpy(read.realm, realm, CIVIC_REALM_LEN);
     read.created = (apr_time_t)number_get(&reader, 8);
     read.application = text_get(&reader, pool);

@@ -1,10 +1,8 @@
 /* record.h - a session as bytes, the form in which every store keeps it.
  *
- *   version(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
+ *   version(1) | flags(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
+ *   flags: 1 the document's picture is kept; 2 a second factor: account | proof(1) behind the userId
  *   claim: flags(1) | label | value            text: length(4) | bytes      little endian
- *
- * That is version 1, a login by itself. Version 2 has flags(1) behind the version. Flag 2, a second factor:
- * `account | proof(1)` behind the userId.
  *
  * Times that change while a session lives (last use) are the store's, not the record's, so
  * that a record is written once.
@@ -36,6 +34,7 @@ typedef struct {
         *account; /* of another login, whose second factor this is; NULL: a login by itself */
     civic_proof proof;  /* for an account */
     apr_time_t created; /* microseconds since the epoch */
+    int has_picture;    /* the document's picture is kept beside it (picture.h) */
     civic_claims_t claims;
 } civic_record_t;
 

@@ -103,7 +103,7 @@ static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const 
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_session_start(r, civic_request_factor(r, form->application), &record,
-                                      &form->browser);
+                                      NULL, &form->browser);
     }
     if (refusal.reason == CIVIC_OK) {
         civic_counters_add(civic_server_conf(r->server)->runtime->counters,

@@ -31,11 +31,43 @@ request_rec *civic_request_first(request_rec *r)
     return r;
 }
 
+/* The session of one cookie. */
+static civic_reason find(civic_lookup_t *lookup, request_rec *first, const char *id)
+{
+    const civic_server_conf_t *conf = civic_server_conf(first->server);
+    civic_store_t *store = conf->runtime->store;
+    civic_acquaintance_t *known;
+    civic_reason reason;
+
+    if (!civic_session_id_is_sane(id)) {
+        return CIVIC_LOGIN_REQUIRED;
+    }
+    known = civic_connection_meet(first->connection, lookup->application, conf->realm, id);
+    if (!known || !known->seen) {
+        if (known) {
+            known->seen = 1;
+        }
+        return civic_session_find(&lookup->session, store, id, conf->realm,
+                                  lookup->application->sip.app_id, first->pool);
+    }
+    reason = known->kept ? civic_session_look(&known->session, store, first->pool)
+                         : civic_session_find(&known->session, store, id, conf->realm,
+                                              lookup->application->sip.app_id, known->pool);
+    if (reason == CIVIC_OK) {
+        known->kept = 1;
+        lookup->session = known->session;
+        lookup->known = known;
+    }
+    else if (reason == CIVIC_LOGIN_REQUIRED) {
+        civic_connection_forget(known);
+    }
+    return reason;
+}
+
 /* One name may come several times (a parent domain's cookie): any that opens a session is
  * good. */
 static void look_up(civic_lookup_t *lookup, request_rec *first)
 {
-    const civic_server_conf_t *conf = civic_server_conf(first->server);
     const char *name = civic_cookie_name(first, civic_lookup_suffix(lookup));
     const apr_array_header_t *cookies = civic_request(first)->cookies;
 
@@ -48,8 +80,7 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
             continue;
         }
         lookup->cookies++;
-        reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
-                                    conf->realm, lookup->application->sip.app_id, first->pool);
+        reason = find(lookup, first, cookie->value);
         /* Neither kind passes for the other, whatever its cookie is called. */
         if (reason == CIVIC_OK
             && (lookup->session.record.account != NULL) != lookup->is_factor) {
@@ -145,6 +176,18 @@ int civic_request_is_https(request_rec *r)
     return !strcmp(ap_http_scheme(r), "https");
 }
 
+const char *civic_request_site(request_rec *r)
+{
+    const char *scheme = ap_http_scheme(r), *name = r->server->server_hostname;
+    apr_port_t port = r->server->port;
+    char *host = apr_pstrdup(r->pool, name ? name : "");
+
+    ap_str_tolower(host);
+    return port && port != apr_uri_port_of_scheme(scheme)
+               ? apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port)
+               : apr_pstrcat(r->pool, scheme, "://", host, NULL);
+}
+
 int civic_request_is_loopback(request_rec *r)
 {
     return r->hostname && civic_host_is_loopback(r->hostname);
@@ -193,6 +236,19 @@ int civic_request_is_same_origin(request_rec *r)
         return !strcmp(site, "same-origin");
     }
     return origin && civic_request_is_own_origin(r, origin);
+}
+
+int civic_request_is_preflight(request_rec *r)
+{
+    const apr_table_t *in = r->headers_in;
+    const char *mode = apr_table_get(in, "Sec-Fetch-Mode");
+    const apr_array_header_t *cookies = civic_request(civic_request_first(r))->cookies;
+
+    return r->method_number == M_OPTIONS && apr_table_get(in, "Origin")
+           && apr_table_get(in, "Access-Control-Request-Method")
+           && (!mode || !strcmp(mode, "cors")) && !apr_table_get(in, "Cookie")
+           && (!cookies || cookies->nelts == 0) && !apr_table_get(in, "Authorization")
+           && !apr_table_get(in, "Upgrade") && !ap_request_has_body(r);
 }
 
 int civic_request_is_navigation(request_rec *r)

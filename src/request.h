@@ -9,6 +9,7 @@
 
 #include <httpd.h>
 #include "conf.h"
+#include "connection.h"
 #include "reason.h"
 #include "session.h"
 #include "state.h"
@@ -24,9 +25,10 @@ typedef struct {
     int is_factor;       /* of second factors, not of logins by themselves */
     civic_reason reason; /* CIVIC_OK, CIVIC_LOGIN_REQUIRED, CIVIC_STORE_UNAVAILABLE */
     civic_session_t session;
-    int cookies; /* how many of that name the browser sent */
-    int used;    /* its use was noted */
-    int counted; /* what it is was counted */
+    civic_acquaintance_t *known; /* what the connection keeps of it; NULL: nothing */
+    int cookies;                 /* how many of that name the browser sent */
+    int used;                    /* its use was noted */
+    int counted;                 /* what it is was counted */
 } civic_lookup_t;
 
 typedef struct {
@@ -43,10 +45,20 @@ typedef struct {
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
+/** What a login would be about, at an address that a sub-request was turned away from. */
+typedef struct {
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+    const char *scope; /* NULL: no login helps */
+} civic_need_t;
+
 /** How much a request was told of who somebody is. */
 typedef struct {
     int env, headers; /* civic_identity_channels */
     const civic_claim_choice_t *claims;
+    int assertion; /* CivicAssertion, to this audience */
+    const char *audience;
+    int ticket; /* CivicDocumentImageTicket */
 } civic_told_t;
 
 /** A location of CivicSecondFactor, behind its first login. */
@@ -62,6 +74,7 @@ typedef struct {
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
     int in_headers;              /* some request of the chain has headers that say who it is */
+    int in_ticket;               /* or a ticket for the document's picture */
     int guarded;                 /* its answer is for whoever is logged in, or not */
     int retry_after;             /* seconds, for a refusal that says so; 0: the usual */
 
@@ -70,11 +83,13 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
-    apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
-    int authorizing;                    /* the Require rules are being judged, see authn.c */
-    int strict;                         /* negated rules keep out who is not known yet */
-    int doubtful;                       /* a negated rule was asked while nobody was known */
-    int asked;                          /* so was an expression */
+    const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */
+    int asking;                /* it shows the login of another address, see login.c */
+    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;           /* the Require rules are being judged, see authn.c */
+    int strict;                /* negated rules keep out who is not known yet */
+    int doubtful;              /* a negated rule was asked while nobody was known */
+    int asked;                 /* so was an expression */
     const civic_first_factor_t *factor; /* NULL: none is known */
     int factor_shown;                   /* the second one was, too */
     int filtered;                       /* its filters are there, see privacy.c */
@@ -105,6 +120,10 @@ const civic_language_t *civic_request_language(request_rec *r);
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);
 
+/** This site as the configuration has it, whatever a client says: https://www.example.org, with the port
+ * that ServerName or the <VirtualHost> names, where it is not the usual one. In the pool. */
+const char *civic_request_site(request_rec *r);
+
 /** Plain http, but to this machine: good enough to try things out. */
 int civic_request_is_loopback(request_rec *r);
 
@@ -119,6 +138,12 @@ int civic_request_is_same_origin(request_rec *r);
 
 /** Is an Origin this site's own? */
 int civic_request_is_own_origin(request_rec *r, const char *origin);
+
+/**
+ * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8): OPTIONS with
+ * Origin and Access-Control-Request-Method, without credentials and without a body?
+ */
+int civic_request_is_preflight(request_rec *r);
 
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);

@@ -4,6 +4,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "document_image.h"
 #include "endpoints.h"
 #include "json.h"
 #include "refuse.h"
@@ -39,13 +40,15 @@ static json_t *session_json(request_rec *r, const civic_session_t *session)
     const civic_record_t *record = &session->record;
     civic_session_ends_t ends =
         civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
+    const char *image = civic_document_image_path(r, session);
 
-    return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "account",
+    /* s* leaves out what is NULL. */
+    return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:s*}", "account",
                      record->account, "application", record->application, "scope",
                      record->scope, "userId", record->user_id, "created",
                      seconds(r, record->created), "lastUsed", seconds(r, session->last_used),
                      "idleEnds", seconds(r, ends.idle), "ends", seconds(r, ends.absolute),
-                     "claims", claims_json(&record->claims));
+                     "claims", claims_json(&record->claims), "documentImage", image);
 }
 
 /* @return CIVIC_OK, also where there is none; CIVIC_STORE_UNAVAILABLE */

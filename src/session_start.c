@@ -40,7 +40,8 @@ static void sessions_limit(request_rec *r, const civic_record_t *record)
 }
 
 civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
-                                    civic_record_t *record, civic_browser_t *browser)
+                                    civic_record_t *record, const civic_bytes_t *picture,
+                                    civic_browser_t *browser)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);
     civic_store_t *store = conf->runtime->store;
@@ -49,7 +50,7 @@ civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
     const char *id;
 
     memcpy(record->realm, conf->realm, sizeof(record->realm));
-    refusal = civic_session_create(&id, store, record,
+    refusal = civic_session_create(&id, store, record, picture,
                                    civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
     if (refusal.reason != CIVIC_OK) {
         return refusal;

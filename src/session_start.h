@@ -12,10 +12,12 @@
  *
  * @param old     what the browser has there
  * @param record  its realm and `created` are filled in
+ * @param picture of a document, NULL for none; record->has_picture says whether it is kept
  * @param browser its login cookie, which notes the time
  * @return CIVIC_OK, or as civic_session_create
  */
 civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
-                                    civic_record_t *record, civic_browser_t *browser);
+                                    civic_record_t *record, const civic_bytes_t *picture,
+                                    civic_browser_t *browser);
 
 #endif

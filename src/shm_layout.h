@@ -1,5 +1,5 @@
 /* shm_layout.h - what a shard consists of (see the picture in shm_shard.h), and how its memory is
- * read and written while others do. For shm_shard.c and shm_mend.c alone.
+ * read and written while others do. For shm_shard.c, shm_mend.c and shm_room.c alone.
  */
 #ifndef CIVIC_SHM_LAYOUT_H
 #define CIVIC_SHM_LAYOUT_H
@@ -11,7 +11,7 @@
 #include "checksum.h"
 #include "shm_shard.h"
 
-enum { BLOCK = 128, KIND_UNUSED = 0, KIND_FIRST = 1, KIND_FURTHER = 2 };
+enum { BLOCK = 128, KIND_UNUSED = 0, KIND_FIRST = 1, KIND_FURTHER = 2, KIND_PICTURE = 3 };
 
 typedef apr_uint32_t link_t;
 
@@ -33,11 +33,18 @@ struct civic_shard_head {
     pthread_mutex_t lock;
     apr_uint32_t sequence; /* odd while a session is being unlinked */
     link_t unused, oldest, newest;
-    apr_uint32_t unused_count, sessions;
-    apr_time_t first_expiry; /* no session expires before */
-    apr_time_t swept;        /* when expired ones were last looked for */
+    apr_uint32_t unused_count;
+    apr_uint32_t sessions, pictures; /* pictures are among the sessions */
+    apr_time_t first_expiry;         /* no session expires before */
+    apr_time_t swept;                /* when expired ones were last looked for */
     apr_uint64_t evicted, mended;
 };
+
+/* Does an entry begin here? */
+static inline int kind_is_first(unsigned char kind)
+{
+    return kind == KIND_FIRST || kind == KIND_PICTURE;
+}
 
 static inline void *block_at(const civic_shard_t *shard, link_t link)
 {

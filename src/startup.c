@@ -8,8 +8,11 @@
 #include <http_log.h>
 #include <string.h>
 
+#include "assertion_cache.h"
 #include "conf.h"
+#include "conf_on_login.h"
 #include "log.h"
+#include "log_format.h"
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
@@ -149,6 +152,25 @@ static void check_factor(check_t *check, const ap_directive_t *node, server_rec 
     complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
 }
 
+static void check_assertion(check_t *check, const ap_directive_t *node)
+{
+    const char *fault = civic_startup_assertion_fault(check->main_server, node->directive);
+
+    if (fault) {
+        complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
+    }
+}
+
+static void check_on_login(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *fault =
+        civic_conf_on_login_fault(node, host ? host : check->main_server, check->pool);
+
+    if (fault) {
+        complain(check, node, fault);
+    }
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -165,12 +187,18 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "CivicLanguage")) {
             check_language(check, node, host);
         }
+        else if (!strcasecmp(node->directive, "CivicOnLogin")) {
+            check_on_login(check, node, host);
+        }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);
         }
         else if (!strcasecmp(node->directive, "CivicSecondFactor")
                  || !strncasecmp(node->directive, "CivicEnrollment", 15)) {
             check_factor(check, node, host);
+        }
+        else if (!strncasecmp(node->directive, "CivicAssertion", 14)) {
+            check_assertion(check, node);
         }
         check_nodes(check, node->first_child, host);
     }
@@ -182,6 +210,7 @@ int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     if (!civic_conf_languages_start(pconf)) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    civic_log_format_register(pconf);
     return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -300,6 +329,9 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (!civic_startup_assertion(runtime, s, pconf)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     for (; s; s = s->next) {
         civic_server_conf(s)->runtime = runtime;
         if (!realm_set(civic_server_conf(s), s, ptemp)) {
@@ -314,6 +346,8 @@ void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
     civic_runtime_t *runtime = civic_server_conf(s)->runtime;
 
     runtime->store->ops->child_init(runtime->store, pchild);
+    runtime->assertions =
+        runtime->assertion_keys.key ? civic_assertion_cache_create(pchild) : NULL;
     runtime->transport = civic_transport_create(pchild);
     if (!runtime->transport) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,

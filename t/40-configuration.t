@@ -252,6 +252,7 @@ my @cases = (
         map { ($_ => qr/must be a host's name, or \*\. and a domain; no scheme, no path, no port/) } '*', '*.',
         'https://a.example', 'a.example/x', 'a.example:443', 'a*.example', '*.*.example', '""', 'fine.example *.com/'
     ],
+    [ application => 'CivicDocumentImage', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUse',
         ['CO-A'],
         'CO-B' => qr/no such application here: add <CivicApplication CO-B> or name one that exists/,
@@ -262,10 +263,21 @@ my @cases = (
         map { ($_ => qr/must be the name of a scope request, as ANONYMOUS_LOGIN, BASIC_SIGNUP or PROOF_OF_IDENTITY/) }
             qw(basic_signup BASIC-SIGNUP ""), 'X' x 65
     ],
+    [ location => 'CivicDocumentImageTicket', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [ location => 'CivicHideIntro', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUnauthenticated',
         [qw(auto page 401 pass PASS)],
         map { ($_ => qr/must be auto, page, 401 or pass/) } qw(403 login "")
+    ],
+    [   location => 'CivicOnLogin',
+        [ qw(/ /welcome /welcome?a=b off), 'http://localhost/welcome', 'http://LOCALHOST:80' ],
+        map({ ($_ => qr/must be a path of this site with one slash first, as \/welcome, or an URL of this site/) }
+            qw(welcome //evil.example/ "" javascript:alert(1) ftp://localhost/), '"/a b"', '/\\\\evil.example', 'http://localhost//evil.example'),
+        map({ ($_ => qr/the URL must have a host, and no user/) } qw(https:///x http://jane@localhost/ http://localhost%40evil.example/)),
+        map({ ($_ => qr{is not this site, which is http://localhost by its ServerName: name a path, as /x}) }
+            qw(https://localhost/x http://localhost:8080/x http://localhost.evil.example/x http://evil.example/x)),
+        '/x#top'       => qr/an address with # cannot have the parameter return/,
+        '/x?a&return=' => qr/its parameter return is added by the module/,
     ],
     [   location => 'CivicRemoteUser',
         [qw(userId contact.personal.email verifications.levels.CIVIC:IAL1)],
@@ -336,10 +348,45 @@ my @cases = (
         map({ ($_ => qr/a header's name has letters, digits and -, a letter first/) } qw("" 9x -x X_User), '"X User"', 'x' x 65),
         map { ($_ => qr/it would take away a header that HTTP needs/) } qw(Host content-length Cookie Authorization Transfer-Encoding)
     ],
+    [ location => 'CivicAssertion', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicAssertionAudience',
+        [ 'orders', 'https://orders.example.org/', 'x' x 256 ],
+        map { ($_ => qr/must be a name or URL that the application expects, of 1 to 256 visible ASCII characters/) } '""', '"a b"',
+        'x' x 257, "\xc3\xbc", 'a\\b', "'a\"b'"
+    ],
+    [   server => 'CivicAssertionKeyFile',
+        [ qw(prime256v1.pem good.jwk), 'prime256v1.pem good.jwk' ],
+        'secp384r1.pem'           => qr/the key is not of curve P-256/,
+        'rsa.pem'                 => qr/the key is not of curve P-256/,
+        'encrypted.pem'           => qr/no private key that can be read without a passphrase/,
+        'public.pem'              => qr/no private key that can be read/,
+        'missing'                 => $file,
+        'folder'                  => qr/not a file of at most 64 KiB/,
+        'prime256v1.pem missing'  => $file,
+        'prime256v1.pem rsa.pem'  => qr/CivicAssertionKeyFile rsa\.pem: the key is not of curve P-256/,
+        'good.jwk good.jwk'       => qr/CivicAssertionKeyFile good\.jwk: both files hold the same key/,
+        map { ($_ => qr/CivicAssertionKeyFile: this is the private key of <CivicApplication CO-A>: assertions need one of their own/) }
+            'good.key', 'good.jwk zeros.key'
+    ],
     [   server => 'CivicWebSocketCheck',
         [qw(1 5s 1min)], map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
 
+    [   location => 'CivicLoginPage', # what may be in it: t/67-login-page.t
+        [ Civic::Env::source_dir() . '/conf/login-page.html', 'Off' ], 'missing' => qr/it cannot be read: \S/, 'good.key' => qr/\{\{head\}\} is missing/
+    ],
+    [   location => 'CivicStyle',
+        [ '/own.css', '/own.css /logo.png', 'https://a.example/a.css https://b.example/b.png', 'Off' ],
+        'http://a.example/a.css' => qr/use https, or be a path of this site/, '/a.css b.png' => qr/CivicStyle b\.png: it must start with/
+    ],
+    [   location => 'CivicPagePolicy',
+        [ 'add "img-src https://a.example"', 'set "default-src \'self\'"' ],
+        'x img-src' => qr/it must be add or set/, 'add "img-scr x"' => qr/img-scr is not a directive that sources can be added to/
+    ],
+    [   location => 'CivicPreservePost',
+        [qw(1 65536 1048576 Off)], map { ($_ => qr/must be a number of bytes, 1 to 1048576, or Off/) } qw(0 1048577 99999999 -1 64k On "")
+    ],
+    [ location => 'CivicPreflight', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicLanguage',
         [qw(auto AUTO en DE de-AT pt-BR)],
         it => qr/CivicLanguage it: this language is not there: add it by CivicLanguageFile, or say auto/,
@@ -482,6 +529,20 @@ my @wholes = (
     [ 'a query in a location', "<Location /x>\n>>CivicEnrollmentQuery find \"SELECT 1\"\n</Location>\n", $here ],
     [ 'a database', "$dbd>>CivicEnrollmentStore dbd\nCivicEnrollmentQuery find \"SELECT 1\"\n", '' ],
     [ 'AuthType of somebody else', "<Location /x>\nAuthType Basic\n</Location>\n", '' ],
+    [ 'assertions of several nodes', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\n<Location /x>\n>>CivicAssertion On\n</Location>\n",
+        qr/CivicAssertion: with this session store, several nodes may answer: it needs CivicAssertionKeyFile, the same file on every node/ ],
+    [ 'assertions of several nodes, with a key', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\nCivicAssertionKeyFile good.jwk\n<Location /x>\nCivicAssertion On\n</Location>\n", '' ],
+    [ 'assertions of a whole host', "$application${vhost}CivicAssertion On\nCivicAssertionAudience x\n</VirtualHost>\n", '' ],
+    (map { [ "CivicOnLogin in a host: $_->[0]", "$vhost<Location /x>\n" . ($_->[2] ? '>>' : '') . "CivicOnLogin $_->[1]\n</Location>\n$_->[0]\n</VirtualHost>\n", $_->[2] // '' ] }
+        [ 'ServerName https://www.example.org', 'https://www.example.org/welcome' ],
+        [ 'ServerName https://www.example.org', 'https://WWW.example.org:443/welcome' ],
+        [ 'ServerName https://www.example.org', 'http://www.example.org/welcome', qr{not this site, which is https://www\.example\.org by its ServerName: name a path, as /welcome} ],
+        [ 'ServerName https://www.example.org', 'https://example.org/welcome', qr/not this site/ ],
+        [ 'ServerName www.example.org:80', 'http://www.example.org/welcome' ],
+        [ 'ServerName www.example.org', 'http://www.example.org:1/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'https://www.example.org/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'http://www.example.org/welcome', qr/not this site, which is https/ ],
+        [ "ServerName www.example.org:80\nSSLEngine off", 'https://www.example.org/welcome', qr/not this site, which is http:/ ]),
     [ 'the smallest', $application . $guarded, '' ],
 );
 
@@ -495,9 +556,14 @@ my %value = (
     CivicStatusActions => 'On', CivicSessionsPerUser => '3', CivicSessionStore => 'shm', CivicSealKeyFile => 'good.seal', CivicCookie => 'civic', CivicEndpoint => '/civic',
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
-    CivicCallbackLimit => '300/min', CivicSecondFactor => 'Off', CivicEnroll => 'self', CivicEnrollShared => 'On',
+    CivicCallbackLimit => '300/min',
+    CivicAssertion => 'On', CivicAssertionAudience => 'orders', CivicAssertionKeyFile => 'good.jwk',
+    CivicSecondFactor => 'Off', CivicEnroll => 'self', CivicEnrollShared => 'On',
     CivicSecondFactorMaxAge => '10min', CivicRecovery => '10', CivicEnrollmentStore => 'dbm:x',
+    CivicLoginPage => 'Off', CivicStyle => '/own.css /logo.png', CivicPagePolicy => 'add "img-src https://a.example"', CivicPreservePost => '100',
+    CivicPreflight => 'On',
     CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
+    CivicOnLogin => '/welcome', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -511,14 +577,14 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /SessionStore|Seal|ExchangeLimit|WebSocket/;
+        my $global = $name =~ /SessionStore|Seal|AssertionKey|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
-    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|SecondFactor$|Shared/;
+    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight|DocumentImage/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared/;
+        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared|Preflight|DocumentImage/;
 }
 
 my @all;

@@ -160,6 +160,7 @@ my @reasons = (
     [ 'remote-user-missing' => sub { $server->client->logged_in('/email/', person => 'stale')->get('/email/') } ],
     [ 'login-not-fresh'     => sub { sleep 0.1 while time < $logged_in + 1.1; $old->fetch('/fresh/') } ],
     [ 'rule-not-met'        => sub { $old->fetch("/nobody/") } ],
+    [ 'no-picture'          => sub { $old->fetch('/civic/image') } ],
     # behind another login
     [ 'second-factor-required' => sub { behind('linked')->fetch('/self/') } ],
     [ 'link-required'          => sub { my $first = behind('first'); $first->login('/self/'); $first->fetch('/self/') } ],

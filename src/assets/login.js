@@ -108,6 +108,9 @@
      by POST is not, since that would send the form again. */
   function go(path) {
     leaving = true;
+    if (window.civicForm && window.civicForm.send(path)) { /* form.js: what was sent goes on */
+      return;
+    }
     if (!location.hash) {
       location.replace(path);
     } else if (path !== location.pathname + location.search) {
@@ -444,6 +447,9 @@
         look();
       }
     };
+  }
+  if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
+    look();
   }
   if (keepsCookies()) {
     load();

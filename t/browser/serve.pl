@@ -15,10 +15,11 @@ use Civic::Env ();
 use Civic::Server ();
 
 my $here = File::Spec->rel2abs(dirname(__FILE__));
-my @own = qw(POLICY IMPATIENT FORGETFUL UNLISTED FACTOR);
+my @own = qw(POLICY IMPATIENT FORGETFUL UNLISTED FACTOR OWN);
 my $enrollments = Civic::Enrollments->new;
 
 Civic::Env->prepare;
+$ENV{CIVIC_SOURCE} = Civic::Env::source_dir();
 my $server = Civic::Server->new(
     conf  => "CivicSealKeyFile seal.key\nInclude $here/httpd.conf\n",
     ports => \@own,
