@@ -59,11 +59,21 @@ static int done_script(request_rec *r)
 }
 
 static const civic_endpoint_t endpoints[] = {
-    {"callback", civic_callback},    {"logout", civic_logout},
-    {"session", civic_session_info}, {"login.js", login_script},
-    {"page.css", page_style},        {"login", civic_login},
-    {"form.js", form_script},        {"button.js", button_script},
-    {"done.js", done_script},        {NULL, NULL},
+    {"callback", civic_callback},
+    {"logout", civic_logout},
+    {"session", civic_session_info},
+    {"login", civic_login},
+    {"link", civic_link},
+    {"recover", civic_recover},
+    {"jwks.json", civic_jwks},
+    {"login.js", login_script},
+    {"page.css", page_style},
+    {"form.js", form_script},
+    {"button.js", button_script},
+    {"done.js", done_script},
+    {"renew", civic_renew},
+    {"image", civic_document_image},
+    {NULL, NULL},
 };
 
 int civic_endpoint_method(request_rec *r, const char *allowed)

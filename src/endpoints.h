@@ -33,6 +33,11 @@ int civic_callback(request_rec *r);
 int civic_login(request_rec *r);
 int civic_logout(request_rec *r);
 int civic_session_info(request_rec *r);
+int civic_link(request_rec *r);
+int civic_recover(request_rec *r);
+int civic_jwks(request_rec *r);
+int civic_renew(request_rec *r);
+int civic_document_image(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */
 int civic_endpoint_method(request_rec *r, const char *allowed);

@@ -1,15 +1,15 @@
 /* page_own.c - see page_own.h. */
 #include "page_own.h"
 
-#include "assets.h"
 #include "conf.h"
+#include "page.h"
 #include "policy.h"
 
-const char *civic_page_template_of(request_rec *r)
+const char *civic_page_template_of(request_rec *r, const civic_language_t *language)
 {
     const char *own = civic_dir_conf(r)->login_page;
 
-    return own && *own ? own : civic_asset_login_html;
+    return own && *own ? civic_words_page(language, own, r->pool) : language->pages->login;
 }
 
 void civic_page_style(request_rec *r, apr_table_t *values)

@@ -4,9 +4,10 @@
 
 #include <apr_tables.h>
 #include <httpd.h>
+#include "words.h"
 
 /** The template of the login page here. */
-const char *civic_page_template_of(request_rec *r);
+const char *civic_page_template_of(request_rec *r, const civic_language_t *language);
 
 /** Values for the style sheet and the logo of this location. */
 void civic_page_style(request_rec *r, apr_table_t *values);

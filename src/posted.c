@@ -56,11 +56,10 @@ const civic_posted_t *civic_posted_read(request_rec *r)
     type = apr_table_get(r->headers_in, "Content-Type");
     if (!civic_request_is_same_origin(r)) {
         posted->is_foreign = 1;
-        posted->lost = "What another site has sent to this page is not passed on.";
+        posted->lost = "page.form-foreign";
     }
     else if (!is_fit(type) || !(posted->body = read_body(r, (apr_size_t)limit))) {
-        posted->lost = "What you have sent could not be kept. Please send it again after the "
-                       "login.";
+        posted->lost = "page.form-lost";
     }
     else {
         posted->type = type;
@@ -68,13 +67,14 @@ const civic_posted_t *civic_posted_read(request_rec *r)
     return posted;
 }
 
-void civic_posted_values(const civic_posted_t *posted, apr_table_t *values)
+void civic_posted_values(const civic_posted_t *posted, const civic_language_t *language,
+                         apr_table_t *values)
 {
     if (posted->type) {
         apr_table_setn(values, "form-type", posted->type);
         apr_table_setn(values, "form", posted->body);
     }
     else {
-        apr_table_setn(values, "form-lost", posted->lost);
+        apr_table_setn(values, "form-lost", civic_words_text(language, posted->lost));
     }
 }

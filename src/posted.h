@@ -9,11 +9,12 @@
 
 #include <apr_tables.h>
 #include <httpd.h>
+#include "words.h"
 
 typedef struct civic_posted {
     const char *type; /* its Content-Type; NULL: it is not kept */
     const char *body; /* base64 */
-    const char *lost; /* why it is not kept, for the person */
+    const char *lost; /* why it is not kept: a key of words */
     int is_foreign; /* another site has sent it, so that cookies of SameSite=Lax did not come */
 } civic_posted_t;
 
@@ -21,6 +22,7 @@ typedef struct civic_posted {
 const civic_posted_t *civic_posted_read(request_rec *r);
 
 /** Values for the login page: form-type and form, or form-lost. */
-void civic_posted_values(const civic_posted_t *posted, apr_table_t *values);
+void civic_posted_values(const civic_posted_t *posted, const civic_language_t *language,
+                         apr_table_t *values);
 
 #endif

@@ -41,7 +41,7 @@ static void page_headers(request_rec *r)
 
 static void reply_headers(request_rec *r, const civic_reply_t *reply)
 {
-    static const char *const keep[] = {"no-store", "public, max-age=600",
+    static const char *const keep[] = {"no-store", "public, max-age=300",
                                        "public, max-age=31536000, immutable"};
 
     ap_set_content_type(r, reply->content_type);
@@ -50,6 +50,9 @@ static void reply_headers(request_rec *r, const civic_reply_t *reply)
     header_remove(r, "Content-Security-Policy-Report-Only");
     header_set(r, "Cache-Control", keep[reply->keep]);
     header_remove(r, "Expires");
+    if (reply->language) {
+        header_set(r, "Content-Language", reply->language);
+    }
     header_set(r, "X-Content-Type-Options", "nosniff");
     /* Civic judges the site by the origin that the browser names: never no-referrer. */
     header_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");
@@ -118,6 +121,8 @@ void civic_respond_insert_filter(request_rec *r)
 
 int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
 {
+    apr_size_t len = reply->bytes ? reply->bytes : strlen(reply->body);
+
     if (r->eos_sent) {
         /* A filter has answered already: httpd's own does when a body's coding is broken. */
         return AP_FILTER_ERROR;
@@ -129,9 +134,9 @@ int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
     }
     ap_add_output_filter_handle(headers, NULL, r, r->connection);
     ap_set_content_type(r, reply->content_type);
-    ap_set_content_length(r, (apr_off_t)strlen(reply->body));
+    ap_set_content_length(r, (apr_off_t)len);
     if (!r->header_only) {
-        ap_rputs(reply->body, r);
+        ap_rwrite(reply->body, (int)len, r);
     }
     return OK;
 }

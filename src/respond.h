@@ -22,13 +22,16 @@ typedef enum {
 typedef struct civic_reply {
     const char *content_type;
     const char *body;
-    const char *policy; /* Content-Security-Policy; NULL: nothing may load */
+    const char *policy;   /* Content-Security-Policy; NULL: nothing may load */
+    const char *language; /* of what people read in it; NULL: none */
     civic_keeping keep;
     const char *etag; /* NULL: none */
+    apr_size_t bytes; /* of a body that is no text; 0: it is text */
 } civic_reply_t;
 
 #define CIVIC_TYPE_HTML    "text/html; charset=utf-8"
 #define CIVIC_TYPE_JSON    "application/json"
+#define CIVIC_TYPE_JWKS    "application/jwk-set+json"
 #define CIVIC_TYPE_PROBLEM "application/problem+json"
 
 /**

@@ -79,7 +79,9 @@ static const civic_reply_t *prometheus(request_rec *r)
 /* The page's own, since CivicEndpoint need not exist on this host. */
 static const civic_reply_t *css(request_rec *r)
 {
-    return reply_make(r, "text/css; charset=utf-8", civic_asset_page_css);
+    return reply_make(
+        r, "text/css; charset=utf-8",
+        apr_pstrcat(r->pool, civic_asset_page_css, civic_asset_status_css, NULL));
 }
 
 /* In the order in which they are preferred; without a type, only by name. */

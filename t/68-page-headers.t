@@ -102,13 +102,13 @@ is(scalar(grep {/\?v=$version$/} @urls), scalar @urls, 'each');
 my $first = ask('NOTHING', 'GET', "/civic/login.js?v=$version");
 is($first->header('Cache-Control'), 'public, max-age=31536000, immutable', 'which caches keep for ever');
 for my $other ('', '?v=', '?v=1', "?v=${version}0", "?v=$version&x", "?x&v=$version") {
-    is(ask('NOTHING', 'GET', "/civic/login.js$other")->header('Cache-Control'), 'public, max-age=600',
+    is(ask('NOTHING', 'GET', "/civic/login.js$other")->header('Cache-Control'), 'public, max-age=300',
         "any other not: login.js$other");
 }
 my $etag = $first->header('ETag');
 my $again = ask('NOTHING', 'GET', '/civic/login.js', "If-None-Match: $etag\r\n");
 is($again->code, 304, 'who has it is told so');
-is($again->header('ETag') . ' ' . $again->header('Cache-Control'), "$etag public, max-age=600", 'with its tag');
+is($again->header('ETag') . ' ' . $again->header('Cache-Control'), "$etag public, max-age=300", 'with its tag');
 is(ask('NOTHING', 'GET', '/civic/login.js', "If-None-Match: W/\"other\"\r\n")->code, 200, 'who has another gets it');
 $small = ask('DEFLATE', 'GET', '/civic/login.js', $gzip{lines});
 is(ask('DEFLATE', 'GET', '/civic/login.js', "$gzip{lines}If-None-Match: " . $small->header('ETag') . "\r\n")->code, 304,

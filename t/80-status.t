@@ -88,12 +88,12 @@ my ($style) = $html =~ /<link rel="stylesheet" href="([^"]*)">/;
 $style =~ s/&amp;/&/;
 my $css = $client->get("/operator/numbers$style");
 is($css->header('Content-Type'), 'text/css; charset=utf-8', 'its style is at the same address');
-like($css->content, qr/prefers-color-scheme: dark/, 'for dark as well');
+like($css->content, qr/prefers-color-scheme: ?dark/, 'for dark as well');
 
 # ---- JSON ----
 my $json = $client->json($client->fetch('/operator/numbers?format=json'));
 is_deeply([ sort keys %$json ],
-    [ sort qw(version countingSince requests logins logouts sessionsEnded websocketsClosed refusals exchanges upstreams store) ],
+    [ sort qw(version countingSince requests logins links recoveries logouts sessionsEnded websocketsClosed refusals exchanges upstreams store) ],
     'JSON has all of it');
 is_deeply([ sort keys %{ $json->{requests} } ], [qw(expired none unavailable valid)], 'requests by outcome');
 ok($json->{logins} >= 1 && $json->{exchanges}{count} >= 1 && $json->{store}{sessions} >= 1, 'with values');

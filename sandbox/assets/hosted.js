@@ -28,7 +28,7 @@
     fetch('/hosted/poll/' + id, { cache: 'no-store' }).then(function (answer) {
       return answer.json();
     }).then(function (body) {
-      if (body.status === 'read' && !wasRead) {
+      if ((body.status === 'read' || body.status === 'denied') && !wasRead) {
         wasRead = true;
         progress.textContent = 'Please approve on your telephone.';
         tell({ civic: 'read' });

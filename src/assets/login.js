@@ -3,37 +3,102 @@
   'use strict';
 
   var page = document.getElementById('civic-login');
+  var words = page ? JSON.parse(page.dataset.words) : {}; /* all that it says, by key */
   var button = document.getElementById('signupButton');
   var retry = document.getElementById('civic-retry');
   var status = document.getElementById('civic-status');
   var LIBRARY_WAIT = 8000; /* ms until the person hears that the library does not come */
+  var SLOW = 5000; /* ms until a login is called slow */
+  var FRESH = 20 * 60000; /* ms for which the state is good enough to start with */
+  var STARTED = 30 * 60000; /* ms in which the Civic app may come back by a new tab */
   var SCOPES = ['ANONYMOUS_LOGIN', 'BASIC_SIGNUP', 'PROOF_OF_IDENTITY']; /* each covers those before */
+  var UNUSED = ['too-many-attempts', 'exchange-busy', 'upstream-down', 'state-expired']; /* refused before the code was used */
   var channel = 'BroadcastChannel' in window ? new BroadcastChannel('civic-login') : null;
   var sip = null;
   var tries = 0; /* to load the library */
+  var handed = 0; /* how often one code was handed in */
+  var made = Date.now(); /* when the state came */
+  var acted = false; /* the person has done something here */
   var delivering = false; /* the server has a code and may set a session's cookie any moment */
   var leaving = false;
   var again = null; /* what "Try again" does */
+  var timer = null;
 
   if (!page || !button) {
     return;
   }
 
-  function say(text, kind) {
+  /* ---- what the person sees ---- */
+
+  function fill(key, value) {
+    return words[key].replace(/\{[a-z]+\}/, function () { return value; });
+  }
+
+  /* step: what the page is at, in one word; kind: hint, busy, info or error */
+  function say(step, kind, text, reference) {
+    page.dataset.step = step;
+    status.dataset.kind = kind;
     status.textContent = text;
-    status.setAttribute('data-kind', kind || 'info');
+    if (reference) {
+      status.appendChild(document.createElement('span')).className = 'civic-reference';
+      status.lastChild.textContent = ' ' + words.reference + '\u00a0' + reference;
+    }
   }
 
   function offer(action) {
+    clearInterval(timer);
     again = action;
     retry.hidden = !action;
+    retry.textContent = words.again;
+    retry.removeAttribute('aria-disabled');
   }
 
-  function fail(text, action) {
-    button.disabled = !sip;
-    say(text, 'error');
-    offer(action);
+  /* Where the modal or a button went away with the focus. */
+  function focusOn(element) {
+    var held = document.activeElement;
+    if (acted && (!held || held === document.body || held === status || held.disabled || held.hidden || held.tagName === 'IFRAME')) {
+      element.focus();
+    }
   }
+
+  function fail(step, text, action, reference) {
+    button.disabled = !sip;
+    say(step, 'error', text, reference);
+    offer(action);
+    focusOn(action ? retry : status);
+  }
+
+  /* A refusal that time mends: the action is offered, or done, when Retry-After is over. */
+  function failFor(answer, action, byItself) {
+    var problem = answer.body;
+    var end = Date.now() + Math.min(answer.after || 1, 3600) * 1000;
+    function explain(kind, key) {
+      say(problem.reason, kind, problem.detail + ' ' + words[key], problem.reference);
+    }
+    function tick() {
+      var left = Math.ceil((end - Date.now()) / 1000);
+      if (left > 0) {
+        retry.textContent = fill('again-in', left);
+      } else {
+        button.disabled = !sip;
+        offer(action);
+        if (byItself) {
+          action();
+        } else {
+          explain('info', 'again-now');
+        }
+      }
+    }
+    button.disabled = true;
+    explain('error', byItself ? 'by-itself' : 'in-a-moment');
+    offer(function () { /* not yet */ });
+    retry.setAttribute('aria-disabled', 'true');
+    timer = setInterval(tick, 1000);
+    tick();
+    focusOn(retry);
+  }
+
+  /* ---- where the page is, and where it goes ---- */
 
   /* Only the fragment differing is no navigation: then the page is loaded anew. A page that came
      by POST is not, since that would send the form again. */
@@ -61,16 +126,95 @@
     return location.pathname + (kept.length ? '?' + kept.join('&') : '');
   }
 
-  function refused(problem) {
-    var text = (problem && problem.detail) || 'The login did not succeed.';
-    if (problem && problem.reference) {
-      text += ' (Reference:\u00a0' + problem.reference + ')';
+  function isReturn() {
+    return /[?&]uuid=/.test(location.search);
+  }
+
+  /* What came back has been dealt with: a reload starts anew. */
+  function endReturn() {
+    if (isReturn()) {
+      history.replaceState(history.state, '', ownPath() + location.hash);
     }
-    var kind = problem && problem.retry;
-    fail(text, kind === 'never' ? null : function () {
-      /* A new state is needed; a navigation, so that a form is not sent twice. */
-      go(ownPath());
+  }
+
+  /* A link with somebody else's uuid must not log anybody in: only the browser that has started
+     a login goes on with it. */
+  function wasStartedHere(now) {
+    var key = 'civic-login ' + page.dataset.appId;
+    try {
+      if (now) {
+        localStorage.setItem(key, now);
+      }
+      return Date.now() - Number(localStorage.getItem(key)) < STARTED;
+    } catch (error) {
+      return true;
+    }
+  }
+
+  function keepsCookies() {
+    var kept;
+    document.cookie = 'civic-probe=1; SameSite=Lax';
+    kept = document.cookie.indexOf('civic-probe=1') >= 0;
+    document.cookie = 'civic-probe=; Max-Age=0';
+    return kept;
+  }
+
+  /* ---- talking to the server ---- */
+
+  /* @return a promise of { ok, body, after }; what stands between may answer in words of its own */
+  function post(address, body) {
+    return fetch(address, {
+      method: 'POST',
+      credentials: 'same-origin',
+      cache: 'no-store',
+      headers: {
+        'Content-Type': 'application/json',
+        'Accept': 'application/json',
+        'Accept-Language': page.lang
+      },
+      body: JSON.stringify(body)
+    }).then(function (answer) {
+      return answer.json().catch(function () { return null; }).then(function (json) {
+        return { ok: answer.ok && !!json, body: json || {}, after: Number(answer.headers.get('Retry-After')) };
+      });
     });
+  }
+
+  /* A new state for a page that was open for long; without one, the page is loaded anew. */
+  function renew(next) {
+    offer(null);
+    say('expired', 'busy', words.renewing);
+    post(page.dataset.renew, { state: page.dataset.state }).then(function (answer) {
+      if (!answer.ok) {
+        go(ownPath());
+        return;
+      }
+      page.dataset.state = answer.body.state;
+      made = Date.now();
+      next();
+    }, function () {
+      fail('offline', words.unreachable, function () { renew(next); });
+    });
+  }
+
+  function refused(answer, token) {
+    var problem = answer.body;
+    var step = problem.reason || 'failed';
+    var text = problem.detail || words.failed;
+    var unused = UNUSED.indexOf(step) >= 0 && handed < 6;
+    function same() {
+      deliver(token);
+    }
+    if (step === 'state-expired' && unused) {
+      renew(same);
+    } else if (problem.retry === 'later') {
+      failFor(answer, unused ? same : start, unused);
+    } else if (problem.retry === 'never') {
+      fail(step, text + ' ' + words.operator, null, problem.reference);
+    } else {
+      fail(step, text + ' ' + words['start-anew'],
+        /^state-/.test(step) ? function () { go(ownPath()); } : start, problem.reference);
+    }
   }
 
   function deliver(token) {
@@ -78,71 +222,90 @@
       return;
     }
     delivering = true;
-    say('Civic has approved. Logging you in …');
+    handed += 1;
     offer(null);
     button.disabled = true;
-    fetch(page.dataset.callback, {
-      method: 'POST',
-      credentials: 'same-origin',
-      cache: 'no-store',
-      headers: { 'Content-Type': 'application/json', 'Accept': 'application/json' },
-      body: JSON.stringify({ token: token, state: page.dataset.state })
-    }).then(function (answer) {
-      /* What stands between may answer in words of its own. */
-      return answer.json().catch(function () { return null; }).then(function (body) {
-        delivering = false;
-        if (!answer.ok || !body) {
-          refused(body);
-          return;
-        }
-        if (channel) {
-          channel.postMessage(page.dataset.appId);
-        }
-        say('You are logged in.');
-        go(body.location);
-      });
-    }).catch(function () {
+    say('delivering', 'busy', words.delivering);
+    focusOn(status);
+    var slow = setTimeout(function () { say('delivering', 'busy', words.slow); }, SLOW);
+    post(page.dataset.callback, { token: token, state: page.dataset.state }).then(function (answer) {
+      clearTimeout(slow);
+      delivering = false;
+      endReturn();
+      if (!answer.ok) {
+        refused(answer, token);
+        return;
+      }
+      if (channel) {
+        channel.postMessage(page.dataset.appId);
+      }
+      say('done', 'busy', words.done);
+      go(answer.body.location);
+    }, function () {
+      clearTimeout(slow);
       delivering = false;
       /* The code has probably not arrived, so it still counts. */
-      fail('This site could not be reached. Are you offline?', function () {
-        deliver(token);
-      });
+      fail('offline', words.unreachable, function () { deliver(token); });
     });
   }
 
+  /* ---- Civic's library ---- */
+
   function listen() {
+    var wasRead = false;
     sip.on('auth-code-received', function (event) {
+      wasRead = false;
+      handed = 0;
       deliver(event.response);
     });
     sip.on('read', function () {
-      say('Your phone has read the code. Please approve there.');
+      wasRead = true;
+      say('read', 'busy', words.read);
     });
     sip.on('user-cancelled', function () {
+      if (delivering || leaving) {
+        return;
+      }
+      endReturn();
       button.disabled = false;
-      say('You have cancelled. Nothing was sent.');
+      say(wasRead ? 'denied' : 'cancelled', 'info', wasRead ? words.denied : words.cancelled);
+      wasRead = false;
       offer(null);
+      focusOn(button);
     });
     sip.on('civic-sip-error', function (error) {
       var what = error && (error.message || error.type);
-      fail('Civic reports a problem' + (what ? ': ' + String(what).slice(0, 200) : '') + '.', start);
+      endReturn();
+      wasRead = false;
+      fail('civic-error', what ? fill('problem', String(what).slice(0, 200)) : words['problem-unnamed'], start);
     });
   }
 
-  function start() {
+  function signUp() {
     var scope = page.dataset.scope;
-    offer(null);
-    say('Waiting for your approval in the Civic app …');
+    wasStartedHere(Date.now());
+    say('waiting', 'busy', words.waiting);
     try {
       sip.signup({
         style: 'popup',
         scopeRequest: (sip.ScopeRequests && sip.ScopeRequests[scope]) || scope
       });
     } catch (error) {
-      fail('Civic’s login could not be started.', start);
+      fail('not-started', words['not-started'], start);
     }
   }
 
-  function ready() {
+  function start() {
+    acted = true;
+    offer(null);
+    if (Date.now() - made > FRESH) {
+      renew(signUp);
+    } else {
+      signUp();
+    }
+  }
+
+  function ready(foreign) {
     try {
       sip = new window.civic.sip({
         appId: page.dataset.appId,
@@ -151,13 +314,19 @@
       listen();
     } catch (error) {
       sip = null;
-      fail('Civic’s login could not be started.', load);
+      fail('not-started', words['not-started'], load);
       return;
     }
     button.disabled = false;
     offer(null);
-    /* Back from the Civic app in a new tab: the library goes on by itself. */
-    say(/[?&]uuid=/.test(location.search) ? 'Finishing your login …' : '');
+    if (foreign) {
+      say('other-browser', 'info', words['other-browser']);
+    } else if (isReturn()) { /* a new tab, opened by the Civic app: the library goes on by itself */
+      say('returned', 'busy', words.finishing);
+    } else {
+      say('ready', 'hint', words.ready);
+    }
+    focusOn(button);
   }
 
   /* Browsers let a second request wait for a first one of the same address, which may hang. */
@@ -167,43 +336,62 @@
     return tries === 1 ? address : address + (/\?/.test(address) ? '&' : '?') + 'try=' + tries;
   }
 
+  /* Its style sheet comes with it and goes before ours: the page itself waits for neither. */
+  function loadStyle() {
+    var link = document.createElement('link');
+    if (tries === 1 && page.dataset.style) {
+      link.rel = 'stylesheet';
+      link.href = page.dataset.style;
+      document.head.insertBefore(link, document.head.querySelector('link'));
+    }
+  }
+
   function load() {
     var script = document.createElement('script');
-    var timer = setTimeout(function () {
-      lost('Civic’s login does not load. An ad blocker or your network may keep it away.');
-    }, LIBRARY_WAIT);
+    var foreign = isReturn() && !wasStartedHere();
+    var wait;
 
     /* One that was tried before, or comes late, is as good as this one. */
-    function lost(text) {
-      clearTimeout(timer);
-      if (!sip) {
-        fail(text, load);
+    function lost(key) {
+      clearTimeout(wait);
+      if (sip) {
+        return;
+      }
+      if (navigator.onLine === false) {
+        fail('offline', words.offline, load);
+      } else {
+        fail('blocked', fill(key, script.src.split('/')[2]), load);
       }
     }
 
     offer(null);
-    say('Loading …');
+    say('loading', 'busy', words.loading);
+    if (foreign) {
+      endReturn();
+    }
+    wait = setTimeout(lost, LIBRARY_WAIT, 'blocked');
     script.src = libraryAddress();
     if (page.dataset.integrity) {
       script.integrity = page.dataset.integrity;
       script.crossOrigin = 'anonymous';
     }
     script.onload = function () {
-      clearTimeout(timer);
+      clearTimeout(wait);
       if (sip) {
         return;
       }
       if (window.civic && window.civic.sip) {
-        ready();
+        ready(foreign);
       } else {
-        lost('Civic’s login did not load as expected.');
+        lost('unexpected');
       }
     };
-    script.onerror = function () {
-      lost('Civic’s login could not be loaded. An ad blocker or your network may keep it away.');
-    };
+    script.onerror = function () { lost('blocked'); };
+    loadStyle();
     document.head.appendChild(script);
   }
+
+  /* ---- other tabs ---- */
 
   function fits(session) {
     var held = SCOPES.indexOf(session.scope);
@@ -223,6 +411,7 @@
       .then(function (answer) { return answer.json(); })
       .then(function (body) {
         if (body.sessions.some(fits) && !delivering && !leaving) {
+          say('elsewhere', 'busy', words.elsewhere);
           go(ownPath());
         }
       })
@@ -231,13 +420,20 @@
 
   button.addEventListener('click', start);
   retry.addEventListener('click', function () {
+    acted = true;
     if (again) {
+      again();
+    }
+  });
+  window.addEventListener('online', function () {
+    if (page.dataset.step === 'offline' && again) {
       again();
     }
   });
   document.addEventListener('visibilitychange', look);
   window.addEventListener('pageshow', function (event) {
     if (event.persisted) { /* Back, to a page that the browser had kept */
+      leaving = delivering = false;
       look();
     }
   });
@@ -251,5 +447,9 @@
   if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
     look();
   }
-  load();
+  if (keepsCookies()) {
+    load();
+  } else {
+    fail('cookies', words.cookies, function () { location.reload(); });
+  }
 }());

@@ -18,8 +18,8 @@ scene('denied on the telephone', {}, async (person) => {
   await page.evaluate(() => { window.stillThisPage = true; });
   await person.start(page);
   await person.deny(await person.scan(page));
-  await person.told(page, /^You have cancelled\. Nothing was sent\.$/);
-  await person.show(page, 'cancelled');
+  await person.told(page, /^The request was declined\. Nothing was shared\.$/);
+  await person.show(page, 'denied');
   await secondTry(person, page);
 });
 
@@ -29,7 +29,8 @@ scene('cancelled in the modal', {}, async (person) => {
   await person.start(page);
   const address = await person.scan(page);
   await page.frameLocator('#civic-frame').getByRole('button', { name: 'Cancel' }).click();
-  await person.told(page, /^You have cancelled\./);
+  await person.told(page, /^You have cancelled\. Nothing was shared\.$/);
+  await person.show(page, 'cancelled');
   await secondTry(person, page);
   assert.match(address, /\/phone\/[0-9a-f-]{36}$/);
 });

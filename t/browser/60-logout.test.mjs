@@ -11,6 +11,7 @@ scene('the link asks, the button logs out, the page asks again', {}, async (pers
   await page.goto(person.server.url('site', '/civic/logout?return=/open/index.html%3Fx%3D1'));
   await person.sees(page, 'Do you want to end your session on this site?');
   await person.show(page, 'logout');
+  assert.equal(await page.getByText('Do you want to end your session').count(), 1, 'once');
   const other = await person.visit('/members/');
   await person.sees(other, 'SECRET-CONTENT members');
   await page.getByRole('button', { name: 'Log out' }).click();

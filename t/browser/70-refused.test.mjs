@@ -14,18 +14,33 @@ async function approveAt(person, path, site = 'site') {
 
 // The words on the page; its reference must be that of one log line with this reason.
 async function refusedWith(person, page, reason) {
-  const text = await person.told(page, /\(Reference:\s/);
-  const [, words, reference] = /^(.*) \(Reference:\s([A-Z2-9]{8})\)$/.exec(text);
+  const text = await person.told(page, /Reference:\s/);
+  const [, words, reference] = /^(.*) Reference:\s([A-Z2-9]{8})$/.exec(text);
   const lines = person.server.logged(reference);
   assert.equal(lines.length, 1, 'one line has the reference');
   assert.ok(lines[0].includes(`login refused: ${reason} (`), lines[0]);
   return words;
 }
 
+// The button starts at once, in the same page.
 async function again(person, page) {
-  await page.getByRole('button', { name: 'Try again' }).click();
-  await page.locator('#civic-status[data-kind="info"]').waitFor();
-  await person.logIn(page, 'SECRET-CONTENT members');
+  await page.getByRole('button', { name: /^Try again$/ }).click();
+  await person.approve(await person.scan(page));
+  await person.sees(page, 'SECRET-CONTENT members');
+}
+
+// Until Retry-After is over there is nothing to click. The page's clock is moved on, not waited for.
+async function waitOut(page, seconds) {
+  await page.getByRole('button', { name: /^Try again in \d+ s$/ }).waitFor();
+  assert.equal(await page.getAttribute('#civic-retry', 'aria-disabled'), 'true', 'not yet');
+  await later(page, seconds);
+}
+
+async function later(page, seconds) {
+  await page.evaluate((late) => {
+    const now = Date.now;
+    Date.now = () => now() + late;
+  }, seconds * 1000);
 }
 
 scene('Civic has a problem (500)', { expect: [/console: .*502.*\/civic\/callback/] },
@@ -33,8 +48,11 @@ scene('Civic has a problem (500)', { expect: [/console: .*502.*\/civic\/callback
     await person.server.fault('500');
     const path = '/members/index.html?a=1#part';
     const page = await approveAt(person, path);
-    assert.equal(await refusedWith(person, page, 'upstream-error'), 'Civic has a problem.');
+    assert.equal(await refusedWith(person, page, 'upstream-error'),
+      'Civic has a problem. Please try again in a moment.');
     await person.show(page, 'refused');
+    await waitOut(page, 11);
+    await person.told(page, /^Civic has a problem\. You can try again now\./);
     await again(person, page);
     assert.equal(page.url(), person.server.url('site', path));
   });
@@ -45,7 +63,8 @@ scene('Civic does not know the site (401): no false hope, but the button works w
   await person.server.fault('401');
   const page = await approveAt(person, '/members/');
   assert.equal(await refusedWith(person, page, 'upstream-refused'),
-    'Civic does not accept this site\'s credentials.');
+    'Civic does not accept this site\'s credentials. '
+    + 'Trying again does not help. Please tell this site’s operator.');
   assert.ok(await page.isHidden('#civic-retry'));
   await person.logIn(page, 'SECRET-CONTENT members');
 });
@@ -57,24 +76,67 @@ scene('Civic does not answer in time', { expect: [/console: .*504.*\/civic\/call
     await person.told(page, /^Civic has approved\. Logging you in/);
     assert.ok(await page.isDisabled('#signupButton'), 'one thing at a time');
     assert.equal(await refusedWith(person, page, 'upstream-timeout'),
-      'Civic took too long to answer.');
+      'Civic took too long to answer. Please try again in a moment.');
+    await waitOut(page, 11);
     await again(person, page);
   });
+
+scene('Civic is slow: the page says so after five seconds', {}, async (person) => {
+  let go;
+  await person.context.route('**/civic/callback', async (route) => {
+    await new Promise((resolve) => { go = resolve; });
+    await route.continue();
+  });
+  await person.context.clock.install();
+  const page = await approveAt(person, '/members/');
+  await person.told(page, /^Civic has approved\. Logging you in/);
+  await page.clock.fastForward(5100);
+  await person.told(page, /^Still logging you in\. This takes longer than usual/);
+  go();
+  await person.sees(page, 'SECRET-CONTENT members');
+});
 
 scene('the code was used before (403)', { expect: [/console: .*401.*\/civic\/callback/] },
   async (person) => {
     await person.server.fault('403');
     const page = await approveAt(person, '/members/');
-    assert.equal(await refusedWith(person, page, 'code-used'), 'This approval was used before.');
+    assert.equal(await refusedWith(person, page, 'code-used'),
+      'This approval was used before. Please start again.');
     await again(person, page);
   });
+
+scene('too many at once: the page waits, and hands the same approval in again', {
+  expect: [/console: .*429.*\/civic\/callback/],
+}, async (person) => {
+  let times = 0;
+  await person.context.route('**/civic/callback', (route) => {
+    times += 1;
+    return times > 2 ? route.continue() : route.fulfill({
+      status: 429,
+      contentType: 'application/problem+json',
+      headers: { 'Retry-After': '30' },
+      body: JSON.stringify({ reason: 'too-many-attempts', retry: 'later', reference: 'ABCDEFGH',
+        detail: 'Too many logins come from your address. Please wait a moment.' }),
+    });
+  });
+  const page = await approveAt(person, '/members/');
+  await person.told(page, /^Too many logins .* The login goes on by itself in a moment\./);
+  await later(page, 15);
+  await page.getByRole('button', { name: /^Try again in 1\d s$/ }).waitFor();
+  assert.equal(times, 1);
+  await later(page, 16);
+  await page.getByRole('button', { name: /^Try again in (30|29|28) s$/ }).waitFor();
+  assert.equal(times, 2, 'once, and then it waits again');
+  await later(page, 31);
+  await person.sees(page, 'SECRET-CONTENT members');
+});
 
 scene('this site cannot be reached: the approval is not lost', {
   expect: [/console: .*ERR_INTERNET_DISCONNECTED/],
 }, async (person) => {
   await person.context.route('**/civic/callback', (route) => route.abort('internetdisconnected'));
   const page = await approveAt(person, '/members/');
-  await person.told(page, /^This site could not be reached\. Are you offline\?$/);
+  await person.told(page, /^This site could not be reached\. Nothing is lost: try again\.$/);
   await person.context.unroute('**/civic/callback');
   await page.getByRole('button', { name: 'Try again' }).click();
   await person.sees(page, 'SECRET-CONTENT members');
@@ -86,7 +148,7 @@ scene('a proxy answers in its own words', { expect: [/console: .*502.*\/civic\/c
       status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>',
     }));
     const page = await approveAt(person, '/members/');
-    await person.told(page, /^The login did not succeed\.$/);
+    await person.told(page, /^The login did not succeed\. Please start again\.$/);
     await person.context.unroute('**/civic/callback');
     await again(person, page);
   });

@@ -77,6 +77,11 @@ export class Person {
     return status.textContent();
   }
 
+  // Waits until the page is at a step, by its name in login.js.
+  async at(page, step) {
+    await page.locator(`#civic-login[data-step="${step}"]`).waitFor();
+  }
+
   async show(page, name) {
     await page.screenshot({ path: join(this.screenshots, `${name}.png`) });
   }
