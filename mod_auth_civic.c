@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "endpoints.h"
 #include "expression.h"
+#include "factor.h"
 #include "identity.h"
 #include "privacy.h"
 #include "respond.h"
@@ -42,11 +43,16 @@ static void register_hooks(apr_pool_t *pool)
     /* Around mod_authz_core, as below. */
     ap_hook_check_access_ex(civic_authn_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
+    /* The same around the first login, which it asks first. */
+    ap_hook_check_access_ex(civic_factor_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authn(civic_authn_check, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
     /* Around mod_authz_core: it asks the others first and then gives its verdict. */
     ap_hook_check_authz(civic_authn_authorize, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
+    /* Where httpd has not asked the hooks above: `Satisfy Any`. */
+    ap_hook_fixups(civic_factor_insist, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_rewrite's and mod_headers' fixups, which may use the identity. */
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "assertion.h"
 #include "encoding.h"
 #include "htcivic.h"
 #include "sip.h"
@@ -319,6 +320,48 @@ int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts
     check_public_key(&check);
     if (check_addresses(&check) && ask_api) {
         check_api(&check, ask_accepts);
+    }
+    return check.faults;
+}
+
+/* ---- assertions ---- */
+
+static civic_key_t *assertion_key(check_t *check, const char *path)
+{
+    const char *text = path ? file_read(check, "key", path, 1) : NULL, *fault;
+    civic_assertion_keys_t keys = {0};
+    civic_key_t *key;
+
+    if (!text) {
+        return NULL;
+    }
+    fault = civic_key_read_private(&key, text, check->pool);
+    fault = fault ? fault : civic_assertion_keys_set(&keys, key, NULL, check->pool);
+    if (fault) {
+        FAULT(check, "key: %s: %s", path, fault);
+        return NULL;
+    }
+    FINE("key: %s", path);
+    NOTE("kid %s", keys.kid);
+    return key;
+}
+
+int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool)
+{
+    htcivic_application_t place = {.root = conf->root};
+    check_t check = {.app = &place, .pool = pool};
+    civic_assertion_keys_t keys = {0};
+    civic_key_t *current, *other;
+    const char *fault;
+
+    if (!conf->assertion_key) {
+        return 0;
+    }
+    printf("assertions\n");
+    current = assertion_key(&check, conf->assertion_key);
+    other = assertion_key(&check, conf->other_key);
+    if (current && other && (fault = civic_assertion_keys_set(&keys, current, other, pool))) {
+        FAULT(&check, "keys: %s", fault);
     }
     return check.faults;
 }

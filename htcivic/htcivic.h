@@ -1,13 +1,16 @@
-/* htcivic.h - the command htcivic: are an application's keys, addresses and clock as they must be?
+/* htcivic.h - the command htcivic: are an application's keys, addresses and clock as they must be? And who
+ * is linked to whom?
  *
- * main reads options, scan a configuration; both give applications as text, and check judges them
- * with the module's own code. It changes nothing and prints no secret.
+ * main reads the options of check, scan a configuration; both give applications as text, and check judges
+ * them with the module's own code. It changes nothing and prints no secret. The other commands are
+ * enroll's: enroll_store opens the store that they are about, enroll_text reads and writes lines.
  */
 #ifndef HTCIVIC_H
 #define HTCIVIC_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include "enrollment.h"
 
 /** An application as somebody wrote it down. NULL: not said. Paths are relative to `root`. */
 typedef struct {
@@ -16,12 +19,19 @@ typedef struct {
     const char *root;
 } htcivic_application_t;
 
+/** What a configuration file says. */
+typedef struct {
+    apr_array_header_t *applications;      /* of htcivic_application_t */
+    const char *assertion_key, *other_key; /* CivicAssertionKeyFile; NULL: not said */
+    const char *root;
+} htcivic_conf_t;
+
 /**
- * The <CivicApplication> sections of one file; Include is not followed.
- * @param list of htcivic_application_t, in the pool
+ * Read one file: its <CivicApplication> sections, of which there must be one, and
+ * CivicAssertionKeyFile; Include is not followed.
  * @return NULL, or what is wrong
  */
-const char *htcivic_scan(apr_array_header_t **list, const char *path, const char *root,
+const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,
                          apr_pool_t *pool);
 
 /** Which directive of a section is which member. @return where it is kept, NULL for others */
@@ -38,5 +48,69 @@ void htcivic_complete(htcivic_application_t *app);
  */
 int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts,
                   apr_pool_t *pool);
+
+/** Judge the keys of assertions, where a file names some, and print what was found.
+ * @return how many faults there are */
+int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool);
+/* ---- enrollments ---- */
+
+/** Exit statuses, as htpasswd and htdbm have them; check has the first three. */
+enum {
+    HTCIVIC_FINE = 0,
+    HTCIVIC_FAULT = 1,     /* a file or a store cannot be used */
+    HTCIVIC_USAGE = 2,     /* the command line is not understood */
+    HTCIVIC_NOT_SO = 3,    /* not linked, or linked otherwise */
+    HTCIVIC_TOO_LONG = 5,  /* a name has too many bytes */
+    HTCIVIC_UNFIT = 6,     /* a name has characters that it must not have */
+    HTCIVIC_NO_IMPORT = 7, /* a file is not what export writes */
+};
+
+extern const char htcivic_enroll_usage[];
+
+/** @return 1 when this is a command of enroll's */
+int htcivic_is_enroll(const char *command);
+
+/** @param argv from the command on. @return exit status */
+int htcivic_enroll(int argc, const char *const *argv, apr_pool_t *pool);
+
+/** Which store a configuration names. NULL: not said. */
+typedef struct {
+    const char *store; /* as CivicEnrollmentStore has it */
+    const char *driver, *params;
+    const char *queries[CIVIC_QUERIES];
+    const char *root; /* where relative paths begin, NULL for the current folder */
+} htcivic_store_t;
+
+/** As htcivic_scan for the store of enrollments. @return NULL, or what is wrong */
+const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const char *root,
+                               apr_pool_t *pool);
+
+/** dbm:PATH, dbd:DRIVER:PARAMS or dbd:DRIVER:@FILE. @return NULL, or what is wrong */
+const char *htcivic_store_parse(htcivic_store_t *store, const char *text, apr_pool_t *pool);
+
+/**
+ * Open it, or make it. As root, become the owner of the folder that it is in first, so that its files are
+ * the owner's and no link that he made leads anywhere he may not go.
+ * @return NULL, or what is wrong
+ */
+const char *htcivic_store_open(civic_enrollments_t **store, const htcivic_store_t *named,
+                               apr_pool_t *pool);
+const char *htcivic_store_create(const htcivic_store_t *named, apr_pool_t *pool);
+
+/** One enrollment as a line, without its end. */
+const char *htcivic_line_write(const civic_enrollment_t *enrollment, apr_pool_t *pool);
+
+/**
+ * Lines as export writes them; empty ones and those that begin with # are passed by.
+ * @param list   of civic_enrollment_t
+ * @param lines  of int: in which line each of them is
+ * @param line   set with a fault: where it is
+ * @return NULL, or what is wrong
+ */
+const char *htcivic_lines_read(apr_array_header_t *list, apr_array_header_t *lines, int *line,
+                               const char *text, apr_size_t len, apr_pool_t *pool);
+
+/** RFC 3339, UTC: 2026-11-24T22:59:00Z */
+const char *htcivic_time(apr_time_t time, apr_pool_t *pool);
 
 #endif

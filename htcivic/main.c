@@ -1,4 +1,4 @@
-/* main.c - htcivic check: options. See htcivic.h and htcivic.1. */
+/* main.c - htcivic check: options; other commands are enroll's. See htcivic.h and htcivic.1. */
 #include <apr_general.h>
 #include <apr_getopt.h>
 #include <apr_strings.h>
@@ -7,8 +7,6 @@
 
 #include "config.h"
 #include "htcivic.h"
-
-enum { FINE = 0, FAULTS = 1, USAGE = 2 };
 
 static const char usage[] =
     "usage: htcivic check --id ID --private-key FILE --secret FILE [options]\n"
@@ -111,30 +109,33 @@ static int command_read(command_t *command, int argc, const char *const *argv,
 
 static int check_all(const command_t *command, apr_pool_t *pool)
 {
-    apr_array_header_t *list = apr_array_make(pool, 1, sizeof(htcivic_application_t));
+    htcivic_conf_t conf = {.applications =
+                               apr_array_make(pool, 1, sizeof(htcivic_application_t))};
     int faults = 0;
 
     if (command->file) {
-        const char *fault = htcivic_scan(&list, command->file, command->root, pool);
+        const char *fault = htcivic_scan(&conf, command->file, command->root, pool);
 
         if (fault) {
             fprintf(stderr, "htcivic: %s\n", fault);
-            return USAGE;
+            return HTCIVIC_USAGE;
         }
     }
     else {
-        APR_ARRAY_PUSH(list, htcivic_application_t) = command->app;
+        APR_ARRAY_PUSH(conf.applications, htcivic_application_t) = command->app;
     }
-    for (int i = 0; i < list->nelts; i++) {
-        htcivic_application_t *app = &APR_ARRAY_IDX(list, i, htcivic_application_t);
+    for (int i = 0; i < conf.applications->nelts; i++) {
+        htcivic_application_t *app =
+            &APR_ARRAY_IDX(conf.applications, i, htcivic_application_t);
 
         htcivic_complete(app);
         faults += htcivic_check(app, !command->offline, command->try, pool);
     }
+    faults += htcivic_check_assertion(&conf, pool);
     if (faults) {
         printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
     }
-    return faults ? FAULTS : FINE;
+    return faults ? HTCIVIC_FAULT : HTCIVIC_FINE;
 }
 
 int main(int argc, const char *const argv[])
@@ -145,15 +146,22 @@ int main(int argc, const char *const argv[])
 
     if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
         || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
-        return FAULTS;
+        return HTCIVIC_FAULT;
+    }
+    if (argc > 1 && htcivic_is_enroll(argv[1])) {
+        status = htcivic_enroll(argc - 1, argv + 1, pool);
+        apr_terminate();
+        return status;
     }
     if (!command_read(&command, argc, argv, pool)) {
         fputs(usage, stderr);
-        return USAGE;
+        fputs(htcivic_enroll_usage, stderr);
+        return HTCIVIC_USAGE;
     }
     if (command.help || command.version) {
         fputs(command.help ? usage : "htcivic " PACKAGE_VERSION "\n", stdout);
-        return FINE;
+        fputs(command.help ? htcivic_enroll_usage : "", stdout);
+        return HTCIVIC_FINE;
     }
     status = check_all(&command, pool);
     apr_terminate();

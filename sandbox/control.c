@@ -7,6 +7,9 @@
 #include "sandbox.h"
 #include "scope.h"
 
+/* So many at once: half of those that are remembered, so that none is forgotten by the next. */
+enum { TOKENS = 256 };
+
 static const char *const faults[] = {
     "400",        "401",          "403",          "405",          "429",
     "500",        "503",          "504",          "hang",         "cut",
@@ -38,7 +41,7 @@ static const char *data_take(sandbox_ask_t *ask, request_rec *r, const json_t *d
     return NULL;
 }
 
-/* An ask that somebody has approved, without anybody's clicking. */
+/* What somebody has approved, without anybody's clicking. */
 static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *body)
 {
     const char *application = civic_json_string(body, "appId");
@@ -46,6 +49,7 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     const char *person = civic_json_string(body, "person");
     const char *fault = civic_json_string(body, "fault");
     const json_t *data = json_object_get(body, "data");
+    const json_t *image = json_object_get(body, "image");
 
     memset(ask, 0, sizeof(*ask));
     ask->person = sandbox_person_find(person ? person : "jane");
@@ -62,27 +66,61 @@ static const char *ask_make(sandbox_ask_t *ask, request_rec *r, const json_t *bo
     apr_cpystrn(ask->scope, scope ? scope : CIVIC_SCOPE_DEFAULT, sizeof(ask->scope));
     apr_cpystrn(ask->fault, fault ? fault : "", sizeof(ask->fault));
     ask->status = ASK_APPROVED;
-    fault = data ? data_take(ask, r, data) : NULL;
-    if (fault) {
-        return fault;
+    if (image
+        && (json_integer_value(image) < 4 || json_integer_value(image) > SANDBOX_IMAGE_MAX)) {
+        return "image must be 4 to 4194304 bytes";
     }
-    return sandbox_ask_add(ask) ? NULL : "no room";
+    ask->image = (int)json_integer_value(image);
+    return data ? data_take(ask, r, data) : NULL;
+}
+
+/* A code for it. */
+static const char *code_make(sandbox_ask_t *ask, request_rec *r, const json_t *body)
+{
+    const char *who = civic_json_string(body, "signWith");
+
+    if (!sandbox_ask_add(ask)) {
+        return NULL;
+    }
+    return sandbox_code_token(r, ask, json_object_get(body, "claims"),
+                              json_object_get(body, "header"),
+                              who && !strcmp(who, "other") ? sandbox_other_key(r->pool)
+                                                           : sandbox_conf(r->server)->key);
+}
+
+static int tokens(request_rec *r, sandbox_ask_t *ask, const json_t *body, json_int_t count)
+{
+    json_t *list = json_array();
+
+    for (; count > 0; count--) {
+        const char *text = code_make(ask, r, body);
+
+        if (!text) {
+            json_decref(list);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        json_array_append_new(list, json_string(text));
+    }
+    return sandbox_json(r, HTTP_OK, json_pack("{s:o}", "tokens", list));
 }
 
 static int token(request_rec *r, const json_t *body)
 {
-    const char *who = civic_json_string(body, "signWith"), *text, *fault;
-    const json_t *claims = json_object_get(body, "claims");
-    const json_t *header = json_object_get(body, "header");
+    const json_t *count = json_object_get(body, "count");
     sandbox_ask_t ask;
+    const char *text = ask_make(&ask, r, body);
 
-    fault = ask_make(&ask, r, body);
-    if (fault) {
-        return sandbox_message(r, HTTP_BAD_REQUEST, fault);
+    if (text) {
+        return sandbox_message(r, HTTP_BAD_REQUEST, text);
     }
-    text = sandbox_code_token(r, &ask, claims, header,
-                              who && !strcmp(who, "other") ? sandbox_other_key(r->pool)
-                                                           : sandbox_conf(r->server)->key);
+    if (count) {
+        json_int_t wanted = json_integer_value(count); /* 0 for anything else */
+
+        return wanted < 1 || wanted > TOKENS
+                   ? sandbox_message(r, HTTP_BAD_REQUEST, "count must be 1 to 256")
+                   : tokens(r, &ask, body, wanted);
+    }
+    text = code_make(&ask, r, body);
     return text ? sandbox_json(r, HTTP_OK,
                                json_pack("{s:s, s:s}", "token", text, "code", ask.code))
                 : HTTP_INTERNAL_SERVER_ERROR;

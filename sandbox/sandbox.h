@@ -22,9 +22,10 @@ APLOG_USE_MODULE(civic_sandbox);
 #pragma GCC visibility pop
 
 #define SANDBOX_ISSUER       "civic-sip-hosted-service"
-#define SANDBOX_CODE_LIFE    (30 * 60) /* seconds of an authorization code */
-#define SANDBOX_ASK_LIFE     (10 * 60) /* seconds until a scan must have happened */
-#define SANDBOX_PAYLOAD_LIFE 60        /* seconds of a payload's URL */
+#define SANDBOX_CODE_LIFE    (30 * 60)         /* seconds of an authorization code */
+#define SANDBOX_ASK_LIFE     (10 * 60)         /* seconds until a scan must have happened */
+#define SANDBOX_PAYLOAD_LIFE 60                /* seconds of a payload's URL */
+#define SANDBOX_IMAGE_MAX    (4 * 1024 * 1024) /* bytes */
 
 /* ---- configuration ---- */
 
@@ -81,6 +82,7 @@ typedef struct {
     char page[2048];  /* its address, for the way back on a telephone */
     char fault[32];   /* plays at the exchange of this code alone */
     char data[4096];  /* JSON list shown in place of the person's items; "" for those */
+    int image;        /* bytes of the picture that is shown; 0: the person's */
     apr_time_t created, payload_until;
     int status, person, mobile, used;
 } sandbox_ask_t;

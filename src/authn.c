@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_core.h>
@@ -11,10 +12,13 @@
 #include "cookie.h"
 #include "identity.h"
 #include "log.h"
+#include "on_login.h"
 #include "page.h"
+#include "posted.h"
 #include "privacy.h"
 #include "refuse.h"
 #include "request.h"
+#include "return_path.h"
 #include "runtime.h"
 #include "scope.h"
 #include "state.h"
@@ -26,17 +30,19 @@
 static const char what[] = "request";
 
 /* Do session and location fit? Limits and scope are the location's. */
-static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
-                             const civic_dir_conf_t *dir)
+civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
+                                  const civic_dir_conf_t *dir)
 {
     const civic_session_t *session = &lookup->session;
-    apr_time_t now = civic_session_now(civic_server_conf(r->server)->runtime->store);
-    apr_interval_time_t idle = now - session->last_used;
-    apr_interval_time_t age = now - session->record.created;
+    apr_interval_time_t idle, age;
+    apr_time_t now;
 
     if (lookup->reason != CIVIC_OK) {
         return civic_refusal(lookup->reason, NULL);
     }
+    now = civic_session_now(civic_server_conf(r->server)->runtime->store);
+    idle = now - session->last_used;
+    age = now - session->record.created;
     if (idle > civic_conf_idle(dir)) {
         return civic_refusal(
             CIVIC_SESSION_EXPIRED,
@@ -59,7 +65,7 @@ static civic_refusal_t judge(request_rec *r, const civic_lookup_t *lookup,
 }
 
 /* Once for each request and application, however many sub-requests and redirects it takes. */
-static void count(request_rec *r, civic_lookup_t *lookup, civic_reason reason)
+void civic_authn_count(request_rec *r, civic_lookup_t *lookup, civic_reason reason)
 {
     civic_count which = reason == CIVIC_STORE_UNAVAILABLE ? CIVIC_COUNT_SESSION_UNAVAILABLE
                         : reason == CIVIC_SESSION_EXPIRED ? CIVIC_COUNT_SESSION_EXPIRED
@@ -104,12 +110,13 @@ static void challenge(request_rec *r)
                                "\"", NULL));
 }
 
-static int has_just_completed(const civic_browser_t *browser, const civic_application_t *app)
+static int has_just_completed(const civic_browser_t *browser, const civic_lookup_t *lookup)
 {
     apr_time_t now = apr_time_now();
 
     return browser->completed <= now && now - browser->completed <= JUST_COMPLETED
-           && !memcmp(browser->application, app->digest, sizeof(app->digest));
+           && !memcmp(browser->application, civic_lookup_digest(lookup),
+                      sizeof(browser->application));
 }
 
 /* The cause, when the login has only just succeeded and here is no session: else it would be
@@ -117,24 +124,13 @@ static int has_just_completed(const civic_browser_t *browser, const civic_applic
 static const char *why_not_kept(request_rec *r, const civic_browser_t *browser,
                                 const civic_lookup_t *lookup)
 {
-    if (lookup->reason != CIVIC_LOGIN_REQUIRED
-        || !has_just_completed(browser, lookup->application)) {
+    if (lookup->reason != CIVIC_LOGIN_REQUIRED || !has_just_completed(browser, lookup)) {
         return NULL;
     }
-    if (lookup->cookies > 1) {
-        return "Your browser sends several session cookies of one name, and none of them "
-               "fits. "
-               "Delete this site's cookies and log in again.";
-    }
-    if (lookup->cookies == 1) {
-        return "Your browser sends a session cookie that this site does not know: it may "
-               "belong "
-               "to another address of this site. Use one address throughout, or delete this "
-               "site's cookies.";
-    }
-    return "Your browser does not send the session cookie. Allow cookies for this site, and "
-           "use "
-           "the same address (https, same host name) throughout.";
+    return civic_words_text(civic_request_language(r),
+                            lookup->cookies > 1    ? "page.cause.several-cookies"
+                            : lookup->cookies == 1 ? "page.cause.unknown-cookie"
+                                                   : "page.cause.no-cookie");
 }
 
 /* Find or make this browser's login cookie; a completed login is judged once and then
@@ -157,6 +153,30 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     return civic_cookie_set_browser(r, browser);
 }
 
+/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into the
+ * page, since the callback stands outside of all locations. */
+static const char *destination(request_rec *r, const char *return_path)
+{
+    const char *on_login = civic_dir_conf(r)->on_login;
+    apr_size_t most = (apr_size_t)r->server->limit_req_line - sizeof("GET  HTTP/1.1");
+    int too_long;
+
+    if (!on_login || !*on_login) {
+        return return_path;
+    }
+    return_path = civic_on_login_path(
+        on_login, return_path, most < CIVIC_RETURN_PATH_MAX ? most : CIVIC_RETURN_PATH_MAX,
+        &too_long, r->pool);
+    if (too_long) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX
+                      "CivicOnLogin is passed over: with the address that was "
+                      "asked for it would be too long ref=%s",
+                      civic_request_reference(r));
+    }
+    return return_path;
+}
+
 static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
                       const char *scope, const char *return_path)
 {
@@ -166,11 +186,16 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
                                .reason = refusal.reason};
     civic_state_t state = {.application = lookup->application->sip.app_id,
                            .scope = page.scope,
-                           .return_path = return_path,
+                           .return_path = destination(r, return_path),
                            .issued = apr_time_now()};
     civic_browser_t browser;
 
+    page.posted = civic_posted_read(r);
     page.issued = state.issued;
+    if (civic_request(r)->factor) {
+        page.factor = civic_request(r)->factor;
+        state.factor = page.factor->state;
+    }
     if (!browser_prepare(r, &browser, &page.cause, lookup)
         || !civic_state_bind(&state, &browser)
         || !(page.state = civic_state_seal(
@@ -184,35 +209,48 @@ static int login_page(request_rec *r, const civic_lookup_t *lookup, civic_refusa
         refusal.detail = apr_psprintf(r->pool, "%d session cookies came", lookup->cookies);
     }
     civic_refusal_log(r, what, refusal);
-    return civic_respond(r, civic_reason_info(page.reason)->status,
-                         civic_page_login(r, &page));
+    return civic_respond(r, civic_refusal_status(r, page.reason), civic_page_login(r, &page));
 }
 
-static int is_for_person(request_rec *r)
+int civic_authn_is_for_person(request_rec *r)
 {
-    int how = civic_dir_conf(r)->unauthenticated;
+    int how = civic_request(r)->endpoint ? CIVIC_UNAUTHENTICATED_AUTO
+                                         : civic_dir_conf(r)->unauthenticated;
 
     return !civic_websocket_is(r)
            && (how == CIVIC_UNAUTHENTICATED_PAGE
                || (how != CIVIC_UNAUTHENTICATED_401 && civic_request_is_navigation(r)));
 }
 
-/* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
-static int turn_away(request_rec *r, const civic_lookup_t *lookup, civic_refusal_t refusal,
-                     const char *scope)
+/* For who asked what a login at this address would be. */
+static const civic_need_t *need_make(request_rec *r, const civic_lookup_t *lookup,
+                                     civic_refusal_t refusal, const char *scope)
 {
-    int status = civic_reason_info(refusal.reason)->status;
+    civic_need_t *need = apr_palloc(r->pool, sizeof(*need));
+
+    need->lookup = lookup;
+    need->refusal = refusal;
+    need->scope = scope;
+    return need;
+}
+
+/* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
+int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
+                          civic_refusal_t refusal, const char *scope)
+{
+    int status = civic_refusal_status(r, refusal.reason);
     const char *return_path;
 
     /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
      * is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
+        civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;
     }
     if (status == HTTP_UNAUTHORIZED) {
         challenge(r);
     }
-    if (!is_for_person(r)) {
+    if (!civic_authn_is_for_person(r)) {
         return civic_refuse(r, what, refusal, CIVIC_AS_PROBLEM);
     }
     if (!scope) {
@@ -287,39 +325,40 @@ static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
 {
     civic_browser_t browser;
 
-    if (!is_for_person(r) || !civic_cookie_get_browser(&browser, r)
-        || !has_just_completed(&browser, lookup->application)) {
+    if (!civic_authn_is_for_person(r) || !civic_cookie_get_browser(&browser, r)
+        || !has_just_completed(&browser, lookup)) {
         return 0;
     }
     browser.completed = 0;
-    civic_cookie_set_browser(r, &browser);
+    civic_cookie_set_browser(r->main ? r->main : r, &browser);
     return 1;
 }
 
 /* Somebody is logged in, and the rules keep him out. */
-static int forbid(request_rec *r)
+int civic_authn_forbid(request_rec *r)
 {
     const civic_request_t *known = civic_request(r);
     const civic_lookup_t *lookup = known->identity;
     const char *names = names_of(r, known->unmet), *step_up = step_up_of(known->unmet);
 
     if (step_up) {
-        return turn_away(
+        return civic_authn_turn_away(
             r, lookup,
-            civic_refusal(is_for_person(r) ? CIVIC_RULE_NOT_MET : CIVIC_STEP_UP_REQUIRED,
+            civic_refusal(civic_authn_is_for_person(r) ? CIVIC_RULE_NOT_MET
+                                                       : CIVIC_STEP_UP_REQUIRED,
                           apr_psprintf(r->pool, "%s; %s may show more", names, step_up)),
             step_up);
     }
     if (any_age_of_login(known->unmet) && !in_a_circle(r, lookup)) {
         /* For all that was shown: a lesser login would take it away. */
-        return turn_away(r, lookup, civic_refusal(CIVIC_LOGIN_NOT_FRESH, names),
-                         lookup->session.record.scope);
+        return civic_authn_turn_away(r, lookup, civic_refusal(CIVIC_LOGIN_NOT_FRESH, names),
+                                     lookup->session.record.scope);
     }
-    return turn_away(r, lookup, civic_refusal(CIVIC_RULE_NOT_MET, names), NULL);
+    return civic_authn_turn_away(r, lookup, civic_refusal(CIVIC_RULE_NOT_MET, names), NULL);
 }
 
 /* Let the other modules judge; our own hooks step aside meanwhile. */
-static int run_rules(request_rec *r, int (*run)(request_rec *))
+int civic_authn_rules(request_rec *r, int (*run)(request_rec *))
 {
     civic_request_t *known = civic_request(r);
     int status;
@@ -342,7 +381,7 @@ static int login_decides(request_rec *r, int status)
     }
     if (status == OK && known->doubtful) {
         known->strict = 1;
-        status = run_rules(r, ap_run_access_checker_ex);
+        status = civic_authn_rules(r, ap_run_access_checker_ex);
         known->strict = 0;
         return status != OK;
     }
@@ -353,7 +392,7 @@ static int login_decides(request_rec *r, int status)
 static const civic_refusal_t foreign = {CIVIC_CROSS_ORIGIN,
                                         "a WebSocket from a page of another site"};
 
-static void let_in(request_rec *r, civic_lookup_t *lookup, const char *user)
+void civic_authn_let_in(request_rec *r, civic_lookup_t *lookup, const char *user)
 {
     note_use(r, lookup, civic_dir_conf(r));
     civic_identity_set(r, lookup, user);
@@ -378,12 +417,15 @@ const civic_session_t *civic_authn_session(request_rec *r)
     if (civic_request(r)->identity) {
         return &civic_request(r)->identity->session;
     }
+    if (dir->factor.on == 1) { /* whose it must be is not known yet */
+        return NULL;
+    }
     app = civic_conf_application_of(civic_server_conf(r->server), dir);
     if (!app) {
         return NULL;
     }
     lookup = civic_request_session(r, app);
-    return judge(r, lookup, dir).reason == CIVIC_OK ? &lookup->session : NULL;
+    return civic_authn_judge(r, lookup, dir).reason == CIVIC_OK ? &lookup->session : NULL;
 }
 
 int civic_authn_check(request_rec *r)
@@ -407,24 +449,59 @@ int civic_authn_check(request_rec *r)
                             civic_request_is_navigation(r) ? CIVIC_AS_PAGE : CIVIC_AS_PROBLEM);
     }
     lookup = civic_request_session(r, app);
-    refusal = judge(r, lookup, dir);
-    count(r, lookup, refusal.reason);
+    refusal = civic_authn_judge(r, lookup, dir);
+    civic_authn_count(r, lookup, refusal.reason);
     if (refusal.reason != CIVIC_OK) {
-        return turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
+        return civic_authn_turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
     }
     user = civic_identity_user(r, &lookup->session);
     if (!user) {
-        return turn_away(
+        return civic_authn_turn_away(
             r, lookup,
             civic_refusal(CIVIC_REMOTE_USER_MISSING,
                           apr_pstrcat(r->pool, "CivicRemoteUser ", dir->remote_user, NULL)),
             NULL);
     }
     if (civic_websocket_is_foreign(r)) {
-        return turn_away(r, lookup, foreign, NULL);
+        return civic_authn_turn_away(r, lookup, foreign, NULL);
     }
-    let_in(r, lookup, user);
+    civic_authn_let_in(r, lookup, user);
     return OK;
+}
+
+/* A location that lets everybody in may offer a login all the same. */
+static const civic_need_t *need_of_optional(request_rec *at)
+{
+    const civic_application_t *app =
+        civic_conf_application_of(civic_server_conf(at->server), civic_dir_conf(at));
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+
+    if (!civic_authn_is_ours(at) || civic_request(at)->identity || !app) {
+        return NULL;
+    }
+    lookup = civic_request_session(at, app);
+    refusal = civic_authn_judge(at, lookup, civic_dir_conf(at));
+    return refusal.reason == CIVIC_OK
+               ? NULL
+               : need_make(at, lookup, refusal, scope_for(at, refusal.reason));
+}
+
+int civic_authn_ask(request_rec *r, request_rec *at)
+{
+    const civic_need_t *need = civic_request(at)->need;
+
+    if (!need) {
+        need = need_of_optional(at);
+    }
+    if (!need) {
+        return DECLINED;
+    }
+    r->per_dir_config = at->per_dir_config; /* name, looks and policy of that place */
+    r->user = at->user;
+    civic_request(r)->unmet = civic_request(at)->unmet;
+    civic_request(r)->factor = civic_request(at)->factor;
+    return civic_authn_turn_away(r, need->lookup, need->refusal, need->scope);
 }
 
 int civic_authn_pass(request_rec *r)
@@ -444,20 +521,28 @@ int civic_authn_pass(request_rec *r)
         return DECLINED;
     }
     lookup = civic_request_session(r, app);
-    refusal = judge(r, lookup, dir);
-    count(r, lookup, refusal.reason);
+    refusal = civic_authn_judge(r, lookup, dir);
+    civic_authn_count(r, lookup, refusal.reason);
     /* Somebody may be logged in: to go on without him would tell the site that nobody is. */
     if (refusal.reason == CIVIC_STORE_UNAVAILABLE) {
-        return turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
+        return civic_authn_turn_away(r, lookup, refusal, scope_for(r, refusal.reason));
     }
     user = refusal.reason == CIVIC_OK ? civic_identity_user(r, &lookup->session) : NULL;
     if (user && civic_websocket_is_foreign(r)) {
-        return turn_away(r, lookup, foreign, NULL);
+        return civic_authn_turn_away(r, lookup, foreign, NULL);
     }
     if (user) {
-        let_in(r, lookup, user);
+        civic_authn_let_in(r, lookup, user);
     }
     return DECLINED;
+}
+
+/* Set while a configuration, or an .htaccess, is read, and never taken back. */
+static volatile int rules_may_need_login;
+
+void civic_authn_rules_may_need_login(void)
+{
+    rules_may_need_login = 1;
 }
 
 int civic_authn_access(request_rec *r)
@@ -468,10 +553,17 @@ int civic_authn_access(request_rec *r)
     if (known->authorizing || !civic_authn_is_ours(r)) {
         return DECLINED;
     }
+    if (!known->identity && !rules_may_need_login) {
+        return DECLINED; /* httpd's own judgement is as good */
+    }
     known->asked = known->doubtful = 0;
-    status = run_rules(r, ap_run_access_checker_ex);
+    status = civic_authn_rules(r, ap_run_access_checker_ex);
     if (known->identity) { /* CivicUnauthenticated is `pass` */
-        return status == HTTP_FORBIDDEN ? forbid(r) : status;
+        return status == HTTP_FORBIDDEN ? civic_authn_forbid(r) : status;
+    }
+    if (civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r)
+        && (status == OK || status == DECLINED)) {
+        return OK; /* what the login alone would keep out */
     }
     if (!login_decides(r, status)) {
         return status;
@@ -488,7 +580,8 @@ int civic_authn_authorize(request_rec *r)
     if (!known->identity || known->authorizing) {
         return DECLINED;
     }
-    status = run_rules(r, ap_run_auth_checker);
+    status = civic_authn_rules(r, ap_run_auth_checker);
     /* 403 is what AuthzSendForbiddenOnFailure makes of it. */
-    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? forbid(r) : status;
+    return status == HTTP_UNAUTHORIZED || status == HTTP_FORBIDDEN ? civic_authn_forbid(r)
+                                                                   : status;
 }

@@ -36,8 +36,8 @@ typedef struct {
     const ap_regex_t *regex;          /* in place of values; NULL: none */
     int years;
     apr_interval_time_t limit;
-    const char *words;   /* what the person reads who is kept out */
-    const char *missing; /* what his login does not show, when that is the reason */
+    const char *words;   /* key of what the person reads who is kept out */
+    const char *missing; /* of what his login does not show, when that is the reason */
 } rule_t;
 
 /** What a rule is judged on. */
@@ -74,9 +74,7 @@ static const char *user_parse(rule_t *rule, apr_pool_t *pool)
     if (rule->values->nelts == 0) {
         return "it takes at least one userId";
     }
-    rule->words = rule->negated
-                      ? "This page is not open to you."
-                      : "This page is for certain people, and you are not one of them.";
+    rule->words = rule->negated ? "rule.not-user" : "rule.user";
     return NULL;
 }
 
@@ -110,13 +108,8 @@ static const char *claim_parse(rule_t *rule, apr_pool_t *pool)
             return "this is no regular expression";
         }
     }
-    rule->words = apr_psprintf(
-        pool,
-        rule->negated ? "This page is not for everybody: it goes by the verified fact %s."
-                      : "This page is for certain people only: it goes by the verified "
-                        "fact %s.",
-        rule->label);
-    rule->missing = rule->label;
+    rule->words = rule->negated ? "rule.not-claim" : "rule.claim";
+    rule->missing = "rule.missing.claim";
     return NULL;
 }
 
@@ -163,8 +156,7 @@ static const char *scope_parse(rule_t *rule, apr_pool_t *pool)
     if (rule->values->nelts == 0) {
         return "it takes at least one scope request, as PROOF_OF_IDENTITY";
     }
-    rule->words = rule->negated ? "This page is for people who have shown less than you have."
-                                : "This page is for people who have shown more than you have.";
+    rule->words = rule->negated ? "rule.not-scope" : "rule.scope";
     return NULL;
 }
 
@@ -192,11 +184,8 @@ static const char *age_parse(rule_t *rule, apr_pool_t *pool)
         return "it must be one number of years, 1 to 150";
     }
     rule->label = LABEL_BIRTH;
-    rule->words = apr_psprintf(pool,
-                               rule->negated ? "This page is for people younger than %d years."
-                                             : "This page is for people of at least %d years.",
-                               rule->years);
-    rule->missing = "your date of birth";
+    rule->words = rule->negated ? "rule.not-age" : "rule.age";
+    rule->missing = "rule.missing.birth";
     return NULL;
 }
 
@@ -224,10 +213,8 @@ static const char *document_parse(rule_t *rule, apr_pool_t *pool)
         return "it takes nothing more";
     }
     rule->label = LABEL_EXPIRY;
-    rule->words = rule->negated
-                      ? "This page is for people whose identity document has expired."
-                      : "This page asks for an identity document that has not expired.";
-    rule->missing = "until when your identity document is valid";
+    rule->words = rule->negated ? "rule.not-document" : "rule.document";
+    rule->missing = "rule.missing.expiry";
     return NULL;
 }
 
@@ -261,12 +248,8 @@ static const char *country_parse(rule_t *rule, apr_pool_t *pool)
         return "it takes at least one country, as USA";
     }
     rule->label = LABEL_COUNTRY;
-    rule->words = rule->negated
-                      ? "This page is not for people with an identity document of certain "
-                        "countries."
-                      : "This page is for people with an identity document of certain "
-                        "countries.";
-    rule->missing = "which country your identity document is from";
+    rule->words = rule->negated ? "rule.not-country" : "rule.country";
+    rule->missing = "rule.missing.country";
     return NULL;
 }
 
@@ -287,39 +270,16 @@ static verdict_t country_judge(const rule_t *rule, const evidence_t *evidence)
 
 /* ---- civic-fresh ---- */
 
-/* "5 minutes": in the largest unit that fits. */
-static const char *duration(apr_interval_time_t time, apr_pool_t *pool)
-{
-    static const struct {
-        apr_int64_t seconds;
-        const char *one;
-    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
-    apr_int64_t seconds = apr_time_sec(time), count;
-    int i = 0;
-
-    while (seconds % units[i].seconds) {
-        i++;
-    }
-    count = seconds / units[i].seconds;
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s%s", count, units[i].one,
-                        count == 1 ? "" : "s");
-}
-
 static const char *fresh_parse(rule_t *rule, apr_pool_t *pool)
 {
-    const char *fault;
-
     if (rule->values->nelts != 1) {
         return "it takes one interval, as 5min";
     }
     if (rule->negated) {
         return "it cannot be negated: that would keep out whoever has just logged in";
     }
-    fault = civic_conf_interval(&rule->limit, value_at(rule, 0));
-    rule->words = fault ? NULL
-                        : apr_psprintf(pool, "This page asks for a login of the last %s.",
-                                       duration(rule->limit, pool));
-    return fault;
+    rule->words = "rule.fresh";
+    return civic_conf_interval(&rule->limit, value_at(rule, 0));
 }
 
 static verdict_t fresh_judge(const rule_t *rule, const evidence_t *evidence)
@@ -358,6 +318,45 @@ static const char *step_up_of(const rule_t *rule, verdict_t verdict, const char 
                                                                                         : NULL;
 }
 
+/* "5 minutes": in the largest unit that fits. */
+static const char *duration(const civic_language_t *language, apr_interval_time_t time,
+                            apr_pool_t *pool)
+{
+    static const struct {
+        apr_int64_t seconds;
+        const char *one, *more;
+    } units[] = {{86400, "rule.day", "rule.days"},
+                 {3600, "rule.hour", "rule.hours"},
+                 {60, "rule.minute", "rule.minutes"},
+                 {1, "rule.second", "rule.seconds"}};
+    apr_int64_t seconds = apr_time_sec(time), count;
+    int i = 0;
+
+    while (seconds % units[i].seconds) {
+        i++;
+    }
+    count = seconds / units[i].seconds;
+    return civic_words_fill(pool, language, count == 1 ? units[i].one : units[i].more, "count",
+                            apr_psprintf(pool, "%" APR_INT64_T_FMT, count), NULL);
+}
+
+/* What the person reads. */
+static const char *words_for(request_rec *r, const rule_t *rule, verdict_t verdict)
+{
+    const civic_language_t *language = civic_request_language(r);
+    const char *duration_of = rule->limit ? duration(language, rule->limit, r->pool) : "";
+    const char *words =
+        civic_words_fill(r->pool, language, rule->words, "claim", rule->label, "years",
+                         apr_itoa(r->pool, rule->years), "duration", duration_of, NULL);
+
+    if (verdict != UNKNOWN) {
+        return words;
+    }
+    return civic_words_fill(
+        r->pool, language, "rule.unknown", "rule", words, "missing",
+        civic_words_fill(r->pool, language, rule->missing, "claim", rule->label, NULL), NULL);
+}
+
 static void unmet_add(request_rec *r, const rule_t *rule, verdict_t verdict,
                       const civic_session_t *session)
 {
@@ -371,9 +370,7 @@ static void unmet_add(request_rec *r, const rule_t *rule, verdict_t verdict,
     unmet->section = rule->section;
     unmet->name = rule->kind->name;
     unmet->is_known = verdict != UNKNOWN;
-    unmet->words = verdict == UNKNOWN ? apr_psprintf(
-                       r->pool, "%s Your login does not show %s.", rule->words, rule->missing)
-                                      : rule->words;
+    unmet->words = words_for(r, rule, verdict);
     unmet->step_up =
         step_up_of(rule, verdict, session->record.scope, civic_conf_scope(civic_dir_conf(r)));
     unmet->is_age_of_login = rule->kind->judge == fresh_judge;
@@ -405,6 +402,10 @@ static authz_status judge_nobody(request_rec *r, const rule_t *rule)
 {
     civic_request_t *known = civic_request(r);
 
+    if (civic_dir_conf(r)->factor.on == 1) { /* asked again once it was shown */
+        known->doubtful = known->doubtful || rule->negated;
+        return AUTHZ_DENIED_NO_USER;
+    }
     if (r->user || !civic_authn_is_ours(r)) {
         /* Nor will he: what is not known keeps out. */
         return rule->negated ? AUTHZ_GRANTED : r->user ? AUTHZ_DENIED : AUTHZ_DENIED_NO_USER;
@@ -488,6 +489,9 @@ static const char *parse(cmd_parms *cmd, const char *line, const void **parsed)
     rule->kind = kind_named(is_not ? ap_getword_conf(cmd->pool, &args) : name);
     rule->negated = is_negated(cmd->directive, is_not);
     rule->section = cmd->directive->parent;
+    if (rule->negated) {
+        civic_authn_rules_may_need_login();
+    }
     rule->values = words_of(line, cmd->pool);
     if (!rule->kind || strcasecmp(cmd->directive->directive, "Require")) {
         /* Used as `Require not alias`, it could not know that it is negated. */

@@ -24,20 +24,22 @@ static civic_refusal_t incomplete(request_rec *r, const char *detail)
     return civic_refusal(CIVIC_BODY_INCOMPLETE, detail);
 }
 
-static civic_refusal_t too_large(request_rec *r)
+static civic_refusal_t too_large(request_rec *r, apr_size_t limit)
 {
     /* What is left of it is not worth reading. */
     r->connection->keepalive = AP_CONN_CLOSE;
-    return civic_refusal(CIVIC_BODY_TOO_LARGE, "the limit is 65536 bytes");
+    return civic_refusal(
+        CIVIC_BODY_TOO_LARGE,
+        apr_psprintf(r->pool, "the limit is %" APR_SIZE_T_FMT " bytes", limit));
 }
 
 /* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an error
  * with a page of its own, in front of ours. */
 static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, char *buffer,
-                                  apr_size_t *have, int *ended)
+                                  apr_size_t limit, apr_size_t *have, int *ended)
 {
     /* One byte more than allowed tells a body that is too long from one that just fits. */
-    apr_size_t n = CIVIC_BODY_MAX + 1 - *have;
+    apr_size_t n = limit + 1 - *have;
     apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
                                      APR_BLOCK_READ, (apr_off_t)n);
 
@@ -47,15 +49,16 @@ static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, c
     apr_brigade_cleanup(brigade);
     if (rv != APR_SUCCESS) {
         return ap_map_http_request_error(rv, HTTP_BAD_REQUEST) == HTTP_REQUEST_ENTITY_TOO_LARGE
-                   ? too_large(r)
+                   ? too_large(r, limit)
                    : incomplete(r, "the connection broke, or it took too long");
     }
     *have += n;
     *ended = n == 0;
-    return *have > CIVIC_BODY_MAX ? too_large(r) : civic_accepted();
+    return *have > limit ? too_large(r, limit) : civic_accepted();
 }
 
-civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len)
+civic_refusal_t civic_body_read_within(request_rec *r, apr_size_t limit, const char **text,
+                                       apr_size_t *len)
 {
     civic_refusal_t refusal = {CIVIC_OK, NULL};
     int status = ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK), ended;
@@ -63,17 +66,17 @@ civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *l
     apr_size_t have = 0;
     char *buffer;
 
-    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE || r->remaining > CIVIC_BODY_MAX) {
-        return too_large(r);
+    if (status == HTTP_REQUEST_ENTITY_TOO_LARGE || r->remaining > (apr_off_t)limit) {
+        return too_large(r, limit);
     }
     if (status != OK) {
         return incomplete(r, "its length or transfer coding is unfit");
     }
-    buffer = apr_palloc(r->pool, CIVIC_BODY_MAX + 2);
+    buffer = apr_palloc(r->pool, limit + 2);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     ended = !ap_request_has_body(r);
     while (!ended && refusal.reason == CIVIC_OK) {
-        refusal = read_piece(r, brigade, buffer, &have, &ended);
+        refusal = read_piece(r, brigade, buffer, limit, &have, &ended);
     }
     if (refusal.reason == CIVIC_OK) {
         buffer[have] = '\0';
@@ -81,6 +84,11 @@ civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *l
         *len = have;
     }
     return refusal;
+}
+
+civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len)
+{
+    return civic_body_read_within(r, CIVIC_BODY_MAX, text, len);
 }
 
 /* One name=value; a name given twice is refused, as is what cannot be decoded. */

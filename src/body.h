@@ -11,11 +11,15 @@
 int civic_body_is(request_rec *r, const char *type);
 
 /**
- * Read the whole body.
+ * Read the whole body, at most `limit` bytes.
  * @param text set on success alone, NUL-terminated, in the request's pool
  * @return CIVIC_OK; CIVIC_BODY_TOO_LARGE (before anything is read, where the length is known),
  *         CIVIC_BODY_INCOMPLETE
  */
+civic_refusal_t civic_body_read_within(request_rec *r, apr_size_t limit, const char **text,
+                                       apr_size_t *len);
+
+/** The same, at most CIVIC_BODY_MAX. */
 civic_refusal_t civic_body_read(request_rec *r, const char **text, apr_size_t *len);
 
 /**

@@ -10,22 +10,22 @@
 #include <http_protocol.h>
 #include <string.h>
 
+#include "account.h"
 #include "body.h"
 #include "cookie.h"
 #include "endpoints.h"
+#include "factor.h"
 #include "identity.h"
 #include "json.h"
 #include "log.h"
+#include "session_start.h"
 #include "page.h"
+#include "picture.h"
 #include "refuse.h"
 #include "request.h"
 #include "return_path.h"
 #include "runtime.h"
 #include "scope.h"
-
-/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
- * has ended. */
-#define EXPIRY_GRACE apr_time_from_sec(15 * 60)
 
 /* One login on its way through the steps below. */
 typedef struct {
@@ -95,17 +95,18 @@ static civic_refusal_t read_form(login_t *login, const char **state)
 static civic_refusal_t open_state(login_t *login, const char *text)
 {
     request_rec *r = login->r;
-    civic_reason reason = civic_state_open(&login->state, text, strlen(text),
-                                           &login->conf->runtime->seal_keys, r->pool);
+    civic_reason reason = civic_state_open_any(&login->state, text, strlen(text),
+                                               &login->conf->runtime->seal_keys, r->pool);
     int known;
 
     if (reason != CIVIC_OK) {
         return civic_refusal(reason, "it was not sealed here");
     }
     login->application = civic_conf_application(login->conf, login->state.application);
-    if (!login->application || !civic_return_path_is_local(login->state.return_path)) {
+    if (!login->application || login->state.factor.use != CIVIC_STATE_LOGIN
+        || !civic_return_path_is_local(login->state.return_path)) {
         return civic_refusal(CIVIC_STATE_INVALID,
-                             "its application is not one of this server's");
+                             "it is not for a login at one of this server's applications");
     }
     known = civic_cookie_get_browser(&login->browser, r);
     reason = civic_state_judge(&login->state, known ? &login->browser : NULL, apr_time_now());
@@ -155,7 +156,24 @@ static civic_refusal_t use_once(login_t *login)
 
 /* ---- the exchange ---- */
 
-/* Over all children, so many at once; each code once. */
+/* Over all children, so many at once. */
+static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now,
+                     apr_time_t until)
+{
+    civic_slots_t *slots = login->conf->runtime->slots;
+    int taken = civic_slots_take(slot, slots, now, until), crowded;
+
+    if (civic_slots_is_news(&crowded, slots, taken, now)) {
+        ap_log_error(APLOG_MARK, crowded ? APLOG_WARNING : APLOG_NOTICE, 0, login->r->server,
+                     CIVIC_LOG_PREFIX "exchanges under way: %d, CivicExchangeLimit is %d: %s",
+                     civic_slots_taken(slots, now), civic_slots_limit(slots),
+                     crowded ? "further logins are refused until one ends"
+                             : "there is room for logins again");
+    }
+    return taken;
+}
+
+/* Each code once. */
 static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *identity,
                                         apr_interval_time_t timeout)
 {
@@ -167,7 +185,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     if (!runtime->transport) {
         return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
-    if (!civic_slots_take(&slot, runtime->slots, now, now + timeout + apr_time_from_sec(1))) {
+    if (!take_slot(login, &slot, now, now + timeout + apr_time_from_sec(1))) {
         return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
@@ -270,96 +288,104 @@ static civic_refusal_t check_scope(const login_t *login, const civic_sip_identit
     return civic_accepted();
 }
 
+/* Whoever holds the first factor alone must not get any further with an identity of his own. An
+ * account without an identity gets a session, which opens nothing but the page that links it. */
+static civic_refusal_t check_account(const login_t *login,
+                                     const civic_sip_identity_t *identity)
+{
+    civic_enrollment_t enrollment;
+    civic_refusal_t refusal = civic_factor_enrollment(
+        &enrollment, login->r, login->application->sip.app_id, login->state.factor.account);
+
+    if (refusal.reason != CIVIC_OK) {
+        return refusal.reason == CIVIC_NOT_ENROLLED ? civic_accepted() : refusal;
+    }
+    return strcmp(enrollment.user_id, identity->user_id) ? civic_refusal(
+               CIVIC_SECOND_FACTOR_FOREIGN, "Civic knows this person by another userId")
+                                                         : civic_accepted();
+}
+
 /* ---- the session ---- */
 
-/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
-static void sessions_limit(login_t *login, const civic_record_t *record)
+/* What the browser has of what it is about to get. */
+static civic_lookup_t *lookup_of(const login_t *login)
 {
-    unsigned char user[CIVIC_STORE_USER_LEN];
-    int most = login->conf->sessions_per_user, ended = 0;
-    request_rec *r = login->r;
+    return login->state.factor.account ? civic_request_factor(login->r, login->application)
+                                       : civic_request_session(login->r, login->application);
+}
 
-    if (most <= 0) {
-        return;
+static void warn(request_rec *r, const char *what, const char *detail)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, CIVIC_LOG_PREFIX "%s%s ref=%s", what,
+                  detail, civic_request_reference(r));
+}
+
+/* Judge the document's picture and take it out of the claims. @return 1 when it is to be kept */
+static int picture_take(const login_t *login, civic_bytes_t *picture, civic_claims_t *claims)
+{
+    request_rec *r = login->r;
+    const char *why = "";
+
+    if (login->application->keep_picture == 1) {
+        why = civic_picture_read(picture, claims, r->pool);
     }
-    if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
-        || civic_session_limit(user, login->conf->runtime->store, most, &ended, r->pool)
-               != CIVIC_OK) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
-                                       "ended ref=%s",
-                      civic_request_reference(r));
+    if (!civic_claims_drop_picture(claims, r->pool)) {
+        warn(r, "the document's picture does not fit its checksum and does not count", "");
+        return 0;
     }
-    else if (ended) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser %d: %d older ended ref=%s", most,
-                      ended, civic_request_reference(r));
+    if (why && *why) {
+        warn(r, "the document's picture is not kept: ", why);
     }
+    return why == NULL;
 }
 
 static civic_refusal_t session_start(login_t *login, const civic_sip_identity_t *identity)
 {
     request_rec *r = login->r;
-    const civic_lookup_t *old = civic_request_session(r, login->application);
-    civic_store_t *store = login->conf->runtime->store;
-    apr_time_t now = apr_time_now();
     civic_record_t record = {.application = login->application->sip.app_id,
                              .scope = login->state.scope,
                              .user_id = identity->user_id,
+                             .account = login->state.factor.account,
                              .claims = identity->claims};
     civic_refusal_t refusal;
-    const char *id, *collisions;
+    const char *collisions;
+    civic_bytes_t picture;
+    int has_picture = picture_take(login, &picture, &record.claims);
 
-    memcpy(record.realm, login->conf->realm, sizeof(record.realm));
-    if (!civic_claims_drop_picture(&record.claims, r->pool)) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "the document's picture does not fit its checksum and "
-                                       "does not count ref=%s",
-                      civic_request_reference(r));
-    }
     collisions = civic_identity_collisions(&record.claims, r->pool);
     if (collisions) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX
-                      "several claims fold to one name, none is passed on: %s "
-                      "ref=%s",
-                      collisions, civic_request_reference(r));
+        warn(r, "several claims fold to one name, none is passed on: ", collisions);
     }
-    refusal = civic_session_create(&id, store, &record,
-                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
+    refusal = civic_session_start(r, lookup_of(login), &record, has_picture ? &picture : NULL,
+                                  &login->browser);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
-    /* A new id at every login; the one that the browser came with is worth nothing any more.
-     */
-    if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store, r->pool);
+    if (has_picture && !record.has_picture) {
+        warn(r, "the document's picture is not kept: ",
+             "the session store has no room for it, raise its size");
     }
-    sessions_limit(login, &record);
-    civic_cookie_set_session(r, login->application, id);
-    login->browser.completed = now;
-    memcpy(login->browser.application, login->application->digest,
-           sizeof(login->browser.application));
-    civic_cookie_set_browser(r, &login->browser);
     civic_counters_add(login->conf->runtime->counters, CIVIC_COUNT_LOGINS, 1);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims ref=%s",
+                  CIVIC_LOG_PREFIX "login: application %s, scope %s, %d claims%s ref=%s",
                   record.application, record.scope, record.claims.count,
-                  civic_request_reference(r));
+                  record.account ? ", second factor" : "", civic_request_reference(r));
     return civic_accepted();
 }
 
 /* Too old or used before, but the browser has what it came for. */
 static int session_wins(const login_t *login, civic_reason reason)
 {
+    const char *account = login->state.factor.account;
     const civic_lookup_t *lookup;
 
     if (reason != CIVIC_STATE_EXPIRED && reason != CIVIC_TOKEN_EXPIRED
         && reason != CIVIC_TOKEN_REPLAYED && reason != CIVIC_CODE_USED) {
         return 0;
     }
-    lookup = civic_request_session(login->r, login->application);
+    lookup = lookup_of(login);
     return lookup->reason == CIVIC_OK
+           && (!account || civic_account_equal(lookup->session.record.account, account))
            && civic_scope_covers(lookup->session.record.scope, login->state.scope);
 }
 
@@ -397,6 +423,9 @@ static civic_refusal_t log_in(login_t *login)
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = check_scope(login, &identity);
+    }
+    if (refusal.reason == CIVIC_OK && login->state.factor.account) {
+        refusal = check_account(login, &identity);
     }
     if (refusal.reason == CIVIC_OK) {
         refusal = session_start(login, &identity);

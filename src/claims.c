@@ -189,7 +189,8 @@ int civic_claim_name_is_reserved(const char *folded)
 {
     return !strcmp(folded, "USER_ID") || !strcmp(folded, "APPLICATION")
            || !strcmp(folded, "SCOPE") || !strcmp(folded, "ERROR_CODE")
-           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS");
+           || !strcmp(folded, "ERROR_REFERENCE") || !strcmp(folded, "SESSION_ENDS")
+           || !strcmp(folded, "SECOND_FACTOR") || !strcmp(folded, "DOCUMENT_IMAGE_TICKET");
 }
 
 /* Length of the UTF-8 sequence at p (RFC 3629: shortest form, no surrogates), 0 if it is none.

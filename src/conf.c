@@ -54,7 +54,10 @@ int civic_conf_identity(const civic_dir_conf_t *conf)
 
 const char *civic_conf_scope(const civic_dir_conf_t *conf)
 {
-    return conf->scope ? conf->scope : "BASIC_SIGNUP";
+    /* Who it is, the first factor has said. */
+    return conf->scope            ? conf->scope
+           : conf->factor.on == 1 ? "ANONYMOUS_LOGIN"
+                                  : "BASIC_SIGNUP";
 }
 
 civic_rate_t civic_conf_callback_limit(const civic_server_conf_t *conf)
@@ -115,6 +118,7 @@ void civic_conf_reset(void)
 {
     longest_life = CIVIC_DEFAULT_LIFE;
     shortest_idle = CIVIC_DEFAULT_IDLE;
+    civic_conf_assertion_reset();
 }
 
 void *civic_server_conf_create(apr_pool_t *pool, server_rec *s)
@@ -175,12 +179,20 @@ void *civic_server_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     conf->callback_limit =
         add->callback_limit.count != CIVIC_UNSET ? add->callback_limit : base->callback_limit;
     MERGE(sessions_per_user, CIVIC_UNSET);
+    conf->enrollment = add->enrollment.said ? add->enrollment : base->enrollment;
+    MERGE(enrollment.queries, NULL);
     MERGE(exchange_limit, CIVIC_UNSET);
     MERGE(websocket_check, CIVIC_UNSET);
     conf->store = add->store.said ? add->store : base->store;
     MERGE(store_secret, NULL);
     MERGE(store_ca_file, NULL);
     MERGE(seal_keys, NULL);
+    MERGE(assertion_keys, NULL);
+    conf->language_files =
+        add->language_files && base->language_files
+            ? apr_array_append(pool, base->language_files, add->language_files)
+        : add->language_files ? add->language_files
+                              : base->language_files;
     return conf;
 }
 
@@ -190,7 +202,12 @@ void *civic_dir_conf_create(apr_pool_t *pool, char *dir)
 
     conf->identity = conf->hide_intro = conf->unauthenticated = conf->status_actions =
         CIVIC_UNSET;
+    conf->assertion = CIVIC_UNSET;
+    conf->preserve_post = conf->preflight = CIVIC_UNSET;
     conf->idle = conf->life = CIVIC_UNSET;
+    conf->factor =
+        (civic_factor_conf_t){CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET, CIVIC_UNSET};
+    conf->picture_ticket = CIVIC_UNSET;
     return conf;
 }
 
@@ -204,12 +221,27 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base_conf, void *add_conf)
     MERGE(remote_user, NULL);
     MERGE(identity, CIVIC_UNSET);
     MERGE(claims, NULL);
+    MERGE(assertion, CIVIC_UNSET);
+    MERGE(audience, NULL);
     MERGE(hide_intro, CIVIC_UNSET);
     MERGE(unauthenticated, CIVIC_UNSET);
     MERGE(activity, NULL);
     MERGE(idle, CIVIC_UNSET);
     MERGE(life, CIVIC_UNSET);
+    MERGE(login_page, NULL);
+    MERGE(style, NULL);
+    conf->policy = civic_page_policy_merge(pool, &base->policy, &add->policy);
+    MERGE(preserve_post, CIVIC_UNSET);
+    MERGE(preflight, CIVIC_UNSET);
+    MERGE(language, NULL);
     MERGE(status_actions, CIVIC_UNSET);
+    MERGE(factor.on, CIVIC_UNSET);
+    MERGE(factor.enroll, CIVIC_UNSET);
+    MERGE(factor.shared, CIVIC_UNSET);
+    MERGE(factor.codes, CIVIC_UNSET);
+    MERGE(factor.max_age, CIVIC_UNSET);
+    MERGE(picture_ticket, CIVIC_UNSET);
+    MERGE(on_login, NULL);
     return conf;
 }
 
@@ -301,6 +333,10 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE_ARGV(
         "CivicPayloadHosts", civic_set_payload_hosts, CIVIC_IN_APPLICATION, RSRC_CONF,
         "hosts that large answers may be fetched from (default " CIVIC_SIP_PAYLOAD_HOST ")"),
+    AP_INIT_FLAG("CivicDocumentImage", civic_set_document_image, CIVIC_IN_APPLICATION,
+                 RSRC_CONF,
+                 "On: the picture of a person's document is kept as long as the session "
+                 "(default Off)"),
 
     AP_INIT_TAKE1("CivicUse", civic_set_use, NULL, OR_AUTHCFG,
                   "id of the application that guards here"),
@@ -311,6 +347,8 @@ const command_rec civic_directives[] = {
                  "On: the browser library leaves out its introduction (default Off)"),
     AP_INIT_TAKE1("CivicUnauthenticated", civic_set_unauthenticated, NULL, OR_AUTHCFG,
                   "what a request without a session gets: auto, page, 401 or pass"),
+    AP_INIT_TAKE1("CivicOnLogin", civic_set_on_login, NULL, OR_AUTHCFG,
+                  "where people go first after a login: a path of this site, or Off"),
     AP_INIT_TAKE1("CivicRemoteUser", civic_set_remote_user, NULL, OR_AUTHCFG,
                   "what becomes REMOTE_USER: userId (the default) or a claim's label"),
     AP_INIT_TAKE1(
@@ -321,15 +359,60 @@ const command_rec civic_directives[] = {
         "CivicClaims", civic_set_claims, NULL, OR_AUTHCFG,
         "all (the default), none, or the labels that are passed on, each as label "
         "or label=NAME"),
+    AP_INIT_FLAG("CivicAssertion", civic_set_assertion, NULL, ACCESS_CONF | RSRC_CONF,
+                 "On: requests bring a signed statement of whose they are (default Off)"),
+    AP_INIT_TAKE1("CivicAssertionAudience", civic_set_assertion_audience, NULL,
+                  ACCESS_CONF | RSRC_CONF,
+                  "which application the statement is for (default: the site's own address)"),
+    AP_INIT_FLAG("CivicDocumentImageTicket", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, picture_ticket), OR_AUTHCFG,
+                 "On: applications are given a ticket for the document's picture (default "
+                 "Off)"),
     AP_INIT_TAKE1("CivicSessionIdle", civic_set_session_idle, NULL, OR_AUTHCFG,
                   "how long a session may go unused (default 30min)"),
     AP_INIT_TAKE1("CivicSessionLife", civic_set_session_life, NULL, OR_AUTHCFG,
                   "how long a session lasts at most (default 12h)"),
     AP_INIT_TAKE1("CivicSessionActivity", civic_set_session_activity, NULL, OR_AUTHCFG,
                   "On, Off or expr=...: whether requests here keep the session alive"),
+    AP_INIT_TAKE1("CivicLoginPage", civic_set_login_page, NULL, RSRC_CONF | ACCESS_CONF,
+                  "file with a template for the login page, or Off"),
+    AP_INIT_TAKE12(
+        "CivicStyle", civic_set_style, NULL, RSRC_CONF | ACCESS_CONF,
+        "URL of a style sheet for the module's pages, optionally of a logo; or Off"),
+    AP_INIT_TAKE2("CivicPagePolicy", civic_set_page_policy, NULL, RSRC_CONF | ACCESS_CONF,
+                  "add or set, then sources for the login page's Content-Security-Policy"),
+    AP_INIT_TAKE1("CivicPreservePost", civic_set_preserve_post, NULL, OR_AUTHCFG,
+                  "how large a form may be that is sent again after the login (default 65536 "
+                  "bytes), or Off"),
+    AP_INIT_FLAG("CivicPreflight", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, preflight), OR_AUTHCFG,
+                 "On: preflights of CORS are let through without a login (default Off)"),
+    AP_INIT_TAKE1(
+        "CivicLanguage", civic_set_language, NULL, OR_AUTHCFG,
+        "auto (the default: what the browser prefers), or the language of all pages"),
     AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
                  "On: civic-status lists and ends people's sessions here (default Off)"),
+
+    AP_INIT_FLAG("CivicSecondFactor", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, factor.on), OR_AUTHCFG,
+                 "On: behind the login that guards here, Civic is asked for as well "
+                 "(default Off)"),
+    AP_INIT_TAKE1("CivicEnroll", civic_set_enroll, NULL, OR_AUTHCFG,
+                  "who links accounts to Civic identities: closed (the default), the operator "
+                  "alone; self: each person once"),
+    AP_INIT_FLAG("CivicEnrollShared", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, factor.shared), OR_AUTHCFG,
+                 "On: one Civic identity may be linked to several accounts (default Off)"),
+    AP_INIT_TAKE1("CivicSecondFactorMaxAge", civic_set_factor_max_age, NULL, OR_AUTHCFG,
+                  "how old a second factor may be here (default: as old as its session)"),
+    AP_INIT_TAKE1("CivicRecovery", civic_set_recovery, NULL, OR_AUTHCFG,
+                  "how many recovery codes an account gets when it is linked, or Off (the "
+                  "default)"),
+    AP_INIT_TAKE1("CivicEnrollmentStore", civic_set_enrollment_store, NULL, RSRC_CONF,
+                  "where it is kept which account has which Civic identity: dbm:path or dbd"),
+    AP_INIT_TAKE2("CivicEnrollmentQuery", civic_set_enrollment_query, NULL, RSRC_CONF,
+                  "name of a query of the store dbd, and the SQL to use for it"),
 
     AP_INIT_TAKE1("CivicHeaderPrefix", civic_set_header_prefix, NULL, RSRC_CONF,
                   "how headers of CivicIdentity begin (default Civic-)"),
@@ -339,6 +422,9 @@ const command_rec civic_directives[] = {
                   "how often open WebSockets are checked against their session (default 5s)"),
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
+
+    AP_INIT_TAKE2("CivicLanguageFile", civic_set_language_file, NULL, RSRC_CONF,
+                  "tag and file of a language: one more, or changes to one that is there"),
 
     AP_INIT_TAKE1(
         "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,
@@ -355,6 +441,9 @@ const command_rec civic_directives[] = {
         "CivicSealKeyFile", civic_set_seal_key_file, NULL, RSRC_CONF,
         "file with 64 hex digits that seal what browsers carry, optionally the file "
         "of the key before"),
+    AP_INIT_TAKE12("CivicAssertionKeyFile", civic_set_assertion_key_file, NULL, RSRC_CONF,
+                   "file with the P-256 key that signs assertions, optionally one that is "
+                   "published as well"),
     AP_INIT_TAKE_ARGV("CivicCookie", civic_set_cookie, NULL, RSRC_CONF,
                       "name of the cookies, then Domain=, Path=, SameSite="),
     AP_INIT_TAKE1("CivicEndpoint", civic_set_endpoint, NULL, RSRC_CONF,

@@ -9,6 +9,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <ap_expr.h>
+#include "assertion.h"
 #include "attempts.h"
 #include "record.h"
 #include "redis_address.h"
@@ -21,6 +22,7 @@ extern module AP_MODULE_DECLARE_DATA auth_civic_module;
 #define CIVIC_UNSET     (-1)
 #define CIVIC_AUTH_TYPE "Civic"
 
+struct civic_enrollments;
 struct civic_runtime;
 struct civic_socache;
 
@@ -31,9 +33,12 @@ typedef struct {
     const char *library_style;     /* NULL: none */
     const char *library_integrity; /* NULL: not pinned */
     const char *page_policy;       /* Content-Security-Policy of the login page */
+    int keep_picture;              /* CivicDocumentImage; CIVIC_UNSET: not said */
     const char *cookie_suffix;     /* "-" and 8 hex digits of SHA-256 of the id */
     unsigned char digest[8];       /* the same digest, cut, for the login cookie */
-    const char *file;              /* where the section is */
+    const char *factor_suffix;     /* both again, of second factors (request.h) */
+    unsigned char factor_digest[8];
+    const char *file; /* where the section is */
     int line;
     int upstream; /* of the runtime's upstreams; set in post_config */
 } civic_application_t;
@@ -76,6 +81,32 @@ typedef struct {
     struct civic_socache *socache; /* store_socache.h */
 } civic_store_choice_t;
 
+/** CivicLanguageFile. */
+typedef struct {
+    const char *tag, *path;
+    const char *text;
+    apr_size_t len;
+    int missing; /* texts that English stands in for */
+} civic_language_file_t;
+
+typedef enum { CIVIC_ENROLL_CLOSED, CIVIC_ENROLL_SELF } civic_enroll;
+
+/** CivicSecondFactor and what goes with it; CIVIC_UNSET: not said. */
+typedef struct {
+    int on;
+    int enroll; /* civic_enroll */
+    int shared; /* a Civic identity may have several accounts */
+    int codes;  /* how many recovery codes an account gets */
+    apr_interval_time_t max_age;
+} civic_factor_conf_t;
+
+/** CivicEnrollmentStore and CivicEnrollmentQuery. */
+typedef struct {
+    int said;             /* 0: there is none */
+    const char *path;     /* of dbm: NULL: mod_dbd's database */
+    apr_table_t *queries; /* name to SQL; NULL: none said */
+} civic_enrollment_choice_t;
+
 /** Server or virtual host. NULL and CIVIC_UNSET: not said, see the accessors below. */
 typedef struct {
     apr_array_header_t *applications; /* of civic_application_t *; never NULL */
@@ -86,12 +117,17 @@ typedef struct {
     apr_interval_time_t exchange_timeout;
     civic_rate_t callback_limit; /* count 0: none */
     int sessions_per_user;       /* 0: any number */
-    int exchange_limit;          /* main server only, as all below */
+    civic_enrollment_choice_t enrollment;
+    struct civic_enrollments *enrollments; /* opened in post_config; NULL: none */
+    int exchange_limit;                    /* main server only, as all below */
     apr_interval_time_t websocket_check;
     civic_store_choice_t store;
     const civic_redis_secret_t *store_secret; /* NULL: none */
     const char *store_ca_file;                /* NULL: the system's */
     const char *seal_keys; /* "current" or "current previous", hex; NULL: a file of our own */
+    const civic_assertion_keys_t *assertion_keys; /* NULL: a file of our own */
+    apr_array_header_t *language_files;           /* of civic_language_file_t; NULL: none */
+    apr_array_header_t *languages;                /* words.h; set when all is read */
     unsigned char realm[CIVIC_REALM_LEN]; /* session.h; set in post_config, as is runtime */
     struct civic_runtime *runtime;        /* the same for all hosts */
 } civic_server_conf_t;
@@ -101,6 +137,18 @@ typedef struct {
     int on;
     const ap_expr_info_t *expr; /* NULL: `on` decides */
 } civic_activity_t;
+
+/** CivicStyle. All NULL: Off. */
+typedef struct {
+    const char *sheet, *logo;
+    const char *sources; /* what the policy needs for them */
+} civic_style_t;
+
+/** CivicPagePolicy. */
+typedef struct {
+    const char *own;  /* in place of the built-in policy; NULL: that one */
+    const char *more; /* sources to add; NULL: none */
+} civic_page_policy_t;
 
 typedef struct {
     civic_application_t *section; /* while the directives of a <CivicApplication> are read */
@@ -113,13 +161,25 @@ typedef struct {
     int unauthenticated;        /* civic_unauthenticated */
     civic_activity_t *activity; /* NULL: not said */
     apr_interval_time_t idle, life;
-    int status_actions; /* may operators end sessions by civic-status here? */
+    int assertion;              /* CivicAssertion */
+    const char *audience;       /* of it; NULL: the site */
+    const char *login_page;     /* a page for template.h; NULL: not said; "": the built-in */
+    const civic_style_t *style; /* NULL: not said */
+    civic_page_policy_t policy;
+    int preserve_post;    /* bytes; 0: Off */
+    int preflight;        /* are preflights let through? */
+    const char *language; /* "auto" or a tag; NULL: not said */
+    int status_actions;   /* may operators end sessions by civic-status here? */
+    int picture_ticket;   /* CivicDocumentImageTicket */
+    const char *on_login; /* a path; "": Off; NULL: not said */
+    civic_factor_conf_t factor;
 } civic_dir_conf_t;
 
 #define CIVIC_DEFAULT_ENDPOINT         "/civic"
 #define CIVIC_DEFAULT_COOKIE           "__Host-civic"
 #define CIVIC_DEFAULT_HEADER_PREFIX    "Civic-"
 #define CIVIC_DEFAULT_WEBSOCKET_CHECK  apr_time_from_sec(5)
+#define CIVIC_DEFAULT_PRESERVE_POST    (64 * 1024) /* bytes */
 #define CIVIC_DEFAULT_IDLE             apr_time_from_sec(30 * 60)
 #define CIVIC_DEFAULT_LIFE             apr_time_from_sec(12 * 60 * 60)
 #define CIVIC_DEFAULT_EXCHANGE_TIMEOUT apr_time_from_sec(10)
@@ -160,7 +220,11 @@ apr_interval_time_t civic_conf_longest_life(void);
  */
 apr_interval_time_t civic_conf_shortest_idle(const civic_dir_conf_t *conf);
 
-/** Forget both: a configuration is about to be read anew. */
+/** Does CivicAssertion say On anywhere? (conf_assertion.c) */
+int civic_conf_assertion_is_used(void);
+void civic_conf_assertion_reset(void);
+
+/** Forget all three: a configuration is about to be read anew. */
 void civic_conf_reset(void);
 
 /* For the module record. */
@@ -176,7 +240,7 @@ void *civic_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
 extern const command_rec civic_directives[];
 
 /* ---- setters, one per directive (conf_server.c, conf_store.c, conf_application.c,
- * conf_directory.c, conf_identity.c) ---- */
+ * conf_directory.c, conf_factor.c, conf_page.c, conf_identity.c, conf_assertion.c) ---- */
 
 /** What a setter says of a value that is no good: "CivicX value: fault". Long values are cut.
  */
@@ -206,11 +270,30 @@ const char *civic_set_session_life(cmd_parms *cmd, void *dir, const char *arg);
 
 const char *civic_set_session_activity(cmd_parms *cmd, void *dir, const char *arg);
 
+const char *civic_set_login_page(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_style(cmd_parms *cmd, void *dir, const char *sheet, const char *logo);
+const char *civic_set_page_policy(cmd_parms *cmd, void *dir, const char *how,
+                                  const char *policy);
+const char *civic_set_preserve_post(cmd_parms *cmd, void *dir, const char *arg);
+civic_page_policy_t civic_page_policy_merge(apr_pool_t *pool, const civic_page_policy_t *base,
+                                            const civic_page_policy_t *add);
+
 const char *civic_set_identity(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *civic_set_header_prefix(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_user_header(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion(cmd_parms *cmd, void *dir, int on);
+const char *civic_set_assertion_audience(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_assertion_key_file(cmd_parms *cmd, void *dir, const char *current,
+                                         const char *other);
 const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_enroll(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_recovery(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_factor_max_age(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_enrollment_store(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_enrollment_query(cmd_parms *cmd, void *dir, const char *name,
+                                       const char *sql);
 
 const char *civic_set_sessions_per_user(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_session_store(cmd_parms *cmd, void *dir, const char *arg);
@@ -223,6 +306,27 @@ const char *civic_set_endpoint(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_timeout(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_callback_limit(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_exchange_limit(cmd_parms *cmd, void *dir, const char *arg);
+
+const char *civic_set_language(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
+                                    const char *path);
+
+/** Read the languages that are built in: before directives are. @return 1; 0 after the reason was
+ * logged */
+int civic_conf_languages_start(apr_pool_t *pconf);
+
+/** Make the languages of each host, once all directives are read. */
+void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf);
+
+/** Say in the log which files leave something to English. */
+void civic_conf_languages_tell(server_rec *main_server);
+
+/** CivicLanguage: has this host the language? @return NULL, or what is wrong */
+const char *civic_conf_language_fault(const server_rec *s, const char *tag, apr_pool_t *pool);
+
+/* conf_picture.c, conf_on_login.c */
+const char *civic_set_on_login(cmd_parms *cmd, void *dir, const char *arg);
+const char *civic_set_document_image(cmd_parms *cmd, void *dir, int on);
 
 /** Parse an interval of 1 second to 10 years, as httpd's other directives take it. @return
  * NULL, or what is wrong */

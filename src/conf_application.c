@@ -416,10 +416,23 @@ static const char *page_policy(const civic_application_t *app, int is_default,
                        "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", NULL);
 }
 
+/* What stands for a text in a cookie's name and in the login cookie. @return 1, 0 when OpenSSL fails */
+static int name_cookie(const char **suffix, unsigned char cut[8], const char *text,
+                       apr_pool_t *pool)
+{
+    unsigned char digest[CIVIC_SHA256_LEN];
+
+    if (!civic_sha256(digest, text, strlen(text))) {
+        return 0;
+    }
+    memcpy(cut, digest, 8);
+    *suffix = apr_pstrcat(pool, "-", civic_hex_encode(digest, 4, pool), NULL);
+    return 1;
+}
+
 static const char *complete(civic_application_t *app, apr_pool_t *pool)
 {
     int is_default = !app->library_script;
-    unsigned char digest[CIVIC_SHA256_LEN];
     civic_key_t *key;
 
     if (!app->sip.private_key) {
@@ -455,11 +468,11 @@ static const char *complete(civic_application_t *app, apr_pool_t *pool)
         app->library_script = library_script;
         app->library_style = library_style;
     }
-    if (!civic_sha256(digest, app->sip.app_id, strlen(app->sip.app_id))) {
+    if (!name_cookie(&app->cookie_suffix, app->digest, app->sip.app_id, pool)
+        || !name_cookie(&app->factor_suffix, app->factor_digest,
+                        apr_pstrcat(pool, "second factor ", app->sip.app_id, NULL), pool)) {
         return "could not be digested by OpenSSL";
     }
-    memcpy(app->digest, digest, sizeof(app->digest));
-    app->cookie_suffix = apr_pstrcat(pool, "-", civic_hex_encode(digest, 4, pool), NULL);
     app->page_policy = page_policy(app, is_default, pool);
     return NULL;
 }
@@ -539,6 +552,7 @@ const char *civic_set_application(cmd_parms *cmd, void *mconfig, const char *arg
                             other->file, other->line);
     }
     app->sip.app_id = id;
+    app->keep_picture = CIVIC_UNSET;
     app->file = cmd->directive->filename;
     app->line = cmd->directive->line_num;
     fault = read_section(cmd, app);

@@ -83,7 +83,8 @@ static int is_awaited(request_rec *r, const char *name)
     for (int i = 0; i < apps->nelts; i++) {
         const civic_application_t *app = APR_ARRAY_IDX(apps, i, const civic_application_t *);
 
-        if (!strcmp(name, civic_cookie_name(r, app->cookie_suffix))) {
+        if (!strcmp(name, civic_cookie_name(r, app->cookie_suffix))
+            || !strcmp(name, civic_cookie_name(r, app->factor_suffix))) {
             return 1;
         }
     }
@@ -204,14 +205,13 @@ static const char *attributes(request_rec *r, const char *same_site)
                        NULL);
 }
 
-void civic_cookie_set_session(request_rec *r, const civic_application_t *application,
-                              const char *id)
+void civic_cookie_set_session(request_rec *r, const civic_lookup_t *lookup, const char *id)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);
     const char *same_site = conf->cookie_same_site ? conf->cookie_same_site : "Lax";
 
     apr_table_addn(r->err_headers_out, "Set-Cookie",
-                   apr_pstrcat(r->pool, civic_cookie_name(r, application->cookie_suffix), "=",
+                   apr_pstrcat(r->pool, civic_cookie_name(r, civic_lookup_suffix(lookup)), "=",
                                id ? id : "", attributes(r, same_site), id ? "" : "; Max-Age=0",
                                NULL));
 }

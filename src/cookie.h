@@ -1,13 +1,14 @@
 /* cookie.h - our cookies: taken out of the request, put into the answer.
  *
  * Names: CivicCookie's name, then "-login" or "-" and 8 hex digits that stand for the
- * application.
+ * application, or for its second factors.
  */
 #ifndef CIVIC_COOKIE_H
 #define CIVIC_COOKIE_H
 
 #include <httpd.h>
 #include "conf.h"
+#include "request.h"
 #include "state.h"
 
 /** The full name here: over plain http a __Host- or __Secure- prefix is left out, since
@@ -20,10 +21,9 @@ const char *civic_cookie_name(request_rec *r, const char *suffix);
  */
 void civic_cookie_take(request_rec *r);
 
-/** Add a session cookie to the answer, or with a NULL id take it away; the attributes are the
- *  same in both cases. Survives an error answer. */
-void civic_cookie_set_session(request_rec *r, const civic_application_t *application,
-                              const char *id);
+/** Add the session cookie that this lookup looks for to the answer, or with a NULL id take it away; the
+ * attributes are the same in both cases. Survives an error answer. */
+void civic_cookie_set_session(request_rec *r, const civic_lookup_t *lookup, const char *id);
 
 /** The login cookie of this browser. @return 1, 0 when there is none that opens */
 int civic_cookie_get_browser(civic_browser_t *browser, request_rec *r);

@@ -39,6 +39,8 @@ typedef enum {
     CIVIC_COUNT_SESSION_EXPIRED,
     CIVIC_COUNT_SESSION_UNAVAILABLE, /* the store could not tell */
     CIVIC_COUNT_LOGINS,
+    CIVIC_COUNT_LINKS,             /* accounts linked to a Civic identity by their people */
+    CIVIC_COUNT_RECOVERIES,        /* logins by a recovery code */
     CIVIC_COUNT_LOGOUTS,           /* by people, of one session or of all of theirs */
     CIVIC_COUNT_ENDED,             /* sessions that an operator ended */
     CIVIC_COUNT_WEBSOCKETS_CLOSED, /* with their session */

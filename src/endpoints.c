@@ -24,8 +24,13 @@ static int send_asset(request_rec *r, const char *type, const char *text)
     }
     reply->content_type = type;
     reply->body = text;
-    reply->cacheable = 1;
-    return civic_respond(r, HTTP_OK, reply);
+    reply->etag = apr_pstrcat(r->pool, "W/\"", civic_asset_version, "\"", NULL);
+    /* "v=" and the version: what our pages ask for. */
+    reply->keep =
+        r->args && !strncmp(r->args, "v=", 2) && !strcmp(r->args + 2, civic_asset_version)
+            ? CIVIC_KEEP_FOREVER
+            : CIVIC_KEEP_SHORTLY;
+    return civic_respond_asset(r, reply);
 }
 
 static int login_script(request_rec *r)
@@ -38,13 +43,36 @@ static int page_style(request_rec *r)
     return send_asset(r, "text/css; charset=utf-8", civic_asset_page_css);
 }
 
+static int form_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_form_js);
+}
+
+static int button_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_button_js);
+}
+
+static int done_script(request_rec *r)
+{
+    return send_asset(r, "text/javascript; charset=utf-8", civic_asset_done_js);
+}
+
 static const civic_endpoint_t endpoints[] = {
     {"callback", civic_callback},
     {"logout", civic_logout},
     {"session", civic_session_info},
+    {"login", civic_login},
+    {"link", civic_link},
+    {"recover", civic_recover},
+    {"jwks.json", civic_jwks},
     {"login.js", login_script},
     {"page.css", page_style},
+    {"form.js", form_script},
+    {"button.js", button_script},
+    {"done.js", done_script},
     {"renew", civic_renew},
+    {"image", civic_document_image},
     {NULL, NULL},
 };
 

@@ -1,4 +1,4 @@
-/* endpoints.h - the addresses below CivicEndpoint: callback, logout, session, assets.
+/* endpoints.h - the addresses below CivicEndpoint: callback, login, logout, session, assets.
  *
  * They work wherever they are, even when the whole site is protected, denied or proxied: they
  * are claimed before mod_rewrite and mod_proxy see them, and the surrounding sections do not
@@ -30,9 +30,14 @@ int civic_endpoints_handle(request_rec *r);
 
 /* The handlers, each in a file of its name. */
 int civic_callback(request_rec *r);
+int civic_login(request_rec *r);
 int civic_logout(request_rec *r);
 int civic_session_info(request_rec *r);
+int civic_link(request_rec *r);
+int civic_recover(request_rec *r);
+int civic_jwks(request_rec *r);
 int civic_renew(request_rec *r);
+int civic_document_image(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */
 int civic_endpoint_method(request_rec *r, const char *allowed);

@@ -31,19 +31,22 @@ static const char *of_login(const civic_record_t *record, const char *label)
                                            : NULL;
 }
 
-static const char *value(ap_expr_eval_ctx_t *ctx, const void *data, const char *label)
+const char *civic_expression_value(const civic_session_t *session, const char *label)
 {
-    const civic_session_t *session = session_of(ctx->r);
-    const char *found;
+    const char *found = of_login(&session->record, label);
 
-    if (!session) {
-        return "";
-    }
-    found = of_login(&session->record, label);
     if (!found) {
         found = civic_claims_get(&session->record.claims, label);
     }
-    return is_fit(found) ? found : "";
+    return is_fit(found) ? found : NULL;
+}
+
+static const char *value(ap_expr_eval_ctx_t *ctx, const void *data, const char *label)
+{
+    const civic_session_t *session = session_of(ctx->r);
+    const char *found = session ? civic_expression_value(session, label) : NULL;
+
+    return found ? found : "";
 }
 
 static apr_array_header_t *values(ap_expr_eval_ctx_t *ctx, const void *data, const char *label)
@@ -84,6 +87,7 @@ int civic_expression_lookup(ap_expr_lookup_parms *parms)
                       "application";
         return HTTP_BAD_REQUEST;
     }
+    civic_authn_rules_may_need_login();
     *parms->func =
         parms->type == AP_EXPR_FUNC_STRING ? (const void *)value : (const void *)values;
     *parms->data = NULL;

@@ -13,9 +13,13 @@
 
 #include <httpd.h>
 #include <ap_expr.h>
+#include "session.h"
 
 /** expr_lookup. @return OK, DECLINED for other names, HTTP_BAD_REQUEST with *parms->err for a
  * label that is none */
 int civic_expression_lookup(ap_expr_lookup_parms *parms);
+
+/** What civic('label') is of a session. @return NULL for what it is empty for */
+const char *civic_expression_value(const civic_session_t *session, const char *label);
 
 #endif

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <util_filter.h>
 
+#include "assertion_header.h"
 #include "cookie.h"
+#include "document_image.h"
 #include "identity_headers.h"
 #include "log.h"
 #include "runtime.h"
@@ -185,33 +187,87 @@ static int takes(civic_parcel_t *parcel, const char *name, const char *value)
     return 1;
 }
 
-static void tell_env(request_rec *r, const civic_session_t *session)
+/* NULL where none is to be given. */
+static const char *ticket_for(request_rec *r, const civic_session_t *session)
 {
-    const civic_record_t *record = &session->record;
-    const apr_array_header_t *all =
-        apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
-    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
-    apr_table_t *env = r->subprocess_env;
+    civic_request_t *known = civic_request(r);
+    const char *ticket = known->told.ticket ? civic_document_image_ticket(r, session) : NULL;
 
-    apr_table_setn(env, "CIVIC_USER_ID", record->user_id);
-    apr_table_setn(env, "CIVIC_APPLICATION", record->application);
-    apr_table_setn(env, "CIVIC_SCOPE", record->scope);
-    apr_table_setn(env, "CIVIC_SESSION_ENDS", session_ends(r, session));
+    if (ticket) {
+        civic_request(civic_request_first(r))->in_ticket = 1;
+    }
+    return ticket;
+}
+
+static const char *proof_name(const civic_record_t *record)
+{
+    return record->proof == CIVIC_PROOF_RECOVERY ? "recovery" : "civic";
+}
+
+/* All that does not change while a session lives. */
+static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t *record,
+                                   const civic_claim_choice_t *choice, apr_pool_t *pool)
+{
+    const apr_array_header_t *all = apr_table_elts(fold_claims(&record->claims, choice, pool));
+    apr_table_t *variables = apr_table_make(pool, all->nelts + 4);
+
+    apr_table_setn(variables, "CIVIC_USER_ID", record->user_id);
+    apr_table_setn(variables, "CIVIC_APPLICATION", record->application);
+    apr_table_setn(variables, "CIVIC_SCOPE", record->scope);
+    if (record->account) {
+        apr_table_setn(variables, "CIVIC_SECOND_FACTOR", proof_name(record));
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
         if (entry->val != collision && !civic_value_is_unsafe(entry->val)
-            && takes(&parcel, entry->key, entry->val)) {
-            apr_table_setn(env, apr_pstrcat(r->pool, prefix, entry->key, NULL), entry->val);
+            && takes(parcel, entry->key, entry->val)) {
+            apr_table_setn(variables, apr_pstrcat(pool, prefix, entry->key, NULL), entry->val);
         }
     }
+    return variables;
+}
+
+/* Made once for a session that the connection keeps, for the first choice of claims that comes. */
+static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
+{
+    const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
+    civic_variables_t *kept = lookup->known ? &lookup->known->variables : NULL;
+    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
+    const apr_table_t *made;
+
+    if (kept && kept->table && kept->choice == choice) {
+        return kept->table;
+    }
+    if (!kept || kept->table) {
+        made = variables_make(&parcel, &lookup->session.record, choice, r->pool);
+    }
+    else {
+        made = variables_make(&parcel, &lookup->session.record, choice, lookup->known->pool);
+        kept->choice = choice;
+        kept->table = made;
+    }
     say_left_out(r, &parcel, "the environment");
+    return made;
+}
+
+static void tell_env(request_rec *r, const civic_lookup_t *lookup)
+{
+    const apr_array_header_t *all = apr_table_elts(variables_of(r, lookup));
+
+    for (int i = 0; i < all->nelts; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        apr_table_setn(r->subprocess_env, entry->key, entry->val);
+    }
+    apr_table_setn(r->subprocess_env, "CIVIC_SESSION_ENDS", session_ends(r, &lookup->session));
 }
 
 static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
 {
     const civic_record_t *record = &session->record;
     request_rec *r = parcel->r;
+    const char *ticket = ticket_for(r, session);
     const apr_array_header_t *all =
         apr_table_elts(fold_claims(&record->claims, civic_dir_conf(r)->claims, r->pool));
 
@@ -219,6 +275,12 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     civic_headers_set(parcel, "", "APPLICATION", record->application);
     civic_headers_set(parcel, "", "SCOPE", record->scope);
     civic_headers_set(parcel, "", "SESSION_ENDS", session_ends(r, session));
+    if (record->account) {
+        civic_headers_set(parcel, "", "SECOND_FACTOR", proof_name(record));
+    }
+    if (ticket) {
+        civic_headers_set(parcel, "", "DOCUMENT_IMAGE_TICKET", ticket);
+    }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
 
@@ -228,18 +290,28 @@ static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)
     }
 }
 
+/* Is this a location that we protect? */
+static int guards(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return civic_dir_conf(r)->factor.on == 1 || (type && !strcasecmp(type, CIVIC_AUTH_TYPE));
+}
+
 /* What a location may be told. Headers lead out of the server: they are for locations that are
  * protected by us alone. */
 static civic_told_t may_tell(request_rec *r)
 {
     const civic_dir_conf_t *dir = civic_dir_conf(r);
-    const char *type = ap_auth_type(r);
     int channels = civic_conf_identity(dir);
+    int is_ours = guards(r);
 
-    return (civic_told_t){
-        .env = channels & CIVIC_IDENTITY_ENV,
-        .headers = type && !strcasecmp(type, CIVIC_AUTH_TYPE) ? channels : CIVIC_IDENTITY_NONE,
-        .claims = dir->claims};
+    return (civic_told_t){.env = channels & CIVIC_IDENTITY_ENV,
+                          .headers = is_ours ? channels : CIVIC_IDENTITY_NONE,
+                          .claims = dir->claims,
+                          .assertion = is_ours && dir->assertion == 1,
+                          .audience = dir->audience,
+                          .ticket = dir->picture_ticket == 1};
 }
 
 static void tell_headers(request_rec *r)
@@ -247,10 +319,15 @@ static void tell_headers(request_rec *r)
     const civic_request_t *known = civic_request(r);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_HEADERS_MAX};
 
-    if (!known->identity || known->told.headers == CIVIC_IDENTITY_NONE) {
+    if (!known->identity) {
         return;
     }
-    civic_headers_set_user(&parcel, r->user);
+    if (known->told.assertion) { /* first: it must have room */
+        civic_assertion_tell(&parcel, &known->identity->session);
+    }
+    if (known->told.headers != CIVIC_IDENTITY_NONE) {
+        civic_headers_set_user(&parcel, r->user);
+    }
     if (known->told.headers & CIVIC_IDENTITY_HEADERS) {
         tell_claims(&parcel, &known->identity->session);
     }
@@ -267,7 +344,7 @@ static void tell(request_rec *r)
 
     known->told = may_tell(r);
     if (known->told.env) {
-        tell_env(r, &known->identity->session);
+        tell_env(r, known->identity);
     }
     tell_headers(r);
 }
@@ -312,10 +389,12 @@ static void forget(request_rec *r)
  * where it may have less. */
 static void forget_inherited(request_rec *r)
 {
+    const civic_request_t *first = civic_request(civic_request_first(r));
     civic_told_t may = may_tell(r);
 
     if ((r->main || r->prev)
-        && (may.claims || !may.env || civic_request(civic_request_first(r))->in_headers)) {
+        && (may.claims || !may.env || first->in_headers
+            || (first->in_ticket && !may.ticket))) {
         forget(r);
     }
 }
@@ -323,8 +402,10 @@ static void forget_inherited(request_rec *r)
 void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user)
 {
     civic_request(r)->identity = lookup;
-    r->user = apr_pstrdup(r->pool, user);
-    r->ap_auth_type = (char *)CIVIC_AUTH_TYPE;
+    if (user) {
+        r->user = apr_pstrdup(r->pool, user);
+        r->ap_auth_type = (char *)CIVIC_AUTH_TYPE;
+    }
     forget_inherited(r);
     tell(r);
 }
@@ -339,7 +420,8 @@ int civic_identity_settle(request_rec *r)
     }
     may = may_tell(r);
     if (may.env != known->told.env || may.headers != known->told.headers
-        || may.claims != known->told.claims) {
+        || may.claims != known->told.claims || may.assertion != known->told.assertion
+        || may.audience != known->told.audience || may.ticket != known->told.ticket) {
         forget(r);
         tell(r);
     }
@@ -349,6 +431,7 @@ int civic_identity_settle(request_rec *r)
 int civic_identity_restore(request_rec *r)
 {
     request_rec *before = r;
+    civic_lookup_t *identity;
 
     if (civic_request(r)->identity || !(r->main || r->prev)) {
         return DECLINED;
@@ -361,6 +444,7 @@ int civic_identity_restore(request_rec *r)
     if (!before || !before->user || (r->user && strcmp(r->user, before->user))) {
         return DECLINED;
     }
-    civic_identity_set(r, civic_request(before)->identity, before->user);
+    identity = civic_request(before)->identity;
+    civic_identity_set(r, identity, identity->is_factor ? NULL : before->user);
     return DECLINED;
 }

@@ -15,9 +15,9 @@
 const char *civic_identity_user(request_rec *r, const civic_session_t *session);
 
 /**
- * Set r->ap_auth_type and r->user; by CivicIdentity CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE,
- * CIVIC_SESSION_ENDS and CIVIC_<LABEL> in the environment, and the same as headers, which only a location
- * of AuthType Civic gets. Verified claims alone, those of CivicClaims; a value with control
+ * Set r->ap_auth_type and r->user, without a user leave both as they are; by CivicIdentity CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE,
+ * CIVIC_SESSION_ENDS, CIVIC_SECOND_FACTOR and CIVIC_<LABEL> in the environment, and the same as headers, which only a
+ * location of AuthType Civic or CivicSecondFactor gets. Verified claims alone, those of CivicClaims; a value with control
  * characters or that is not UTF-8 is left out, and so are labels that fold to one name, and what would
  * be too large.
  */

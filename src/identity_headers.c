@@ -8,6 +8,8 @@
 
 #include "claims.h"
 
+enum { AROUND = sizeof(": \r\n") - 1 };
+
 static const char default_prefix[] = "civic_"; /* folded */
 
 /* ---- which are ours ---- */
@@ -144,7 +146,6 @@ void civic_parcel_leave_out(civic_parcel_t *parcel, const char *name)
 
 static void set(civic_parcel_t *parcel, const char *header, const char *value)
 {
-    enum { AROUND = sizeof(": \r\n") - 1 };
     apr_size_t len, size;
     const char *text;
 
@@ -186,6 +187,16 @@ void civic_headers_set(civic_parcel_t *parcel, const char *kind, const char *nam
         }
     }
     set(parcel, header, value);
+}
+
+void civic_headers_set_assertion(civic_parcel_t *parcel, const char *token)
+{
+    request_rec *r = parcel->r;
+    const char *header = apr_pstrcat(
+        r->pool, civic_conf_header_prefix(civic_server_conf(r->server)), "Assertion", NULL);
+
+    parcel->room -= strlen(header) + strlen(token) + AROUND;
+    apr_table_setn(r->headers_in, header, token);
 }
 
 void civic_headers_set_user(civic_parcel_t *parcel, const char *user)

@@ -47,6 +47,10 @@ void civic_headers_set(civic_parcel_t *parcel, const char *kind, const char *nam
 /** Set CivicUserHeader, where there is one. */
 void civic_headers_set_user(civic_parcel_t *parcel, const char *user);
 
+/** Set the header of a token of at most CIVIC_ASSERTION_MAX characters (assertion.h), before all others:
+ * it has room then. */
+void civic_headers_set_assertion(civic_parcel_t *parcel, const char *token);
+
 /** Note that something did not fit. */
 void civic_parcel_leave_out(civic_parcel_t *parcel, const char *name);
 

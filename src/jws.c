@@ -196,20 +196,34 @@ civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double to
     return CIVIC_OK;
 }
 
-const char *civic_jws_sign(const json_t *payload, const civic_key_t *key, apr_pool_t *pool)
+static const char *sign(const json_t *payload, const char *header, const civic_key_t *key,
+                        apr_pool_t *pool)
 {
-    static const char header[] = "{\"alg\":\"ES256\",\"typ\":\"JWT\"}";
     const char *text = civic_json_text(payload, pool), *input;
     unsigned char signature[CIVIC_SIGNATURE_LEN];
 
     if (!text) {
         return NULL;
     }
-    input = apr_pstrcat(pool, civic_base64url_encode(header, sizeof(header) - 1, pool), ".",
+    input = apr_pstrcat(pool, civic_base64url_encode(header, strlen(header), pool), ".",
                         civic_base64url_encode(text, strlen(text), pool), NULL);
     if (!civic_es256_sign(signature, input, strlen(input), key)) {
         return NULL;
     }
     return apr_pstrcat(pool, input, ".",
                        civic_base64url_encode(signature, sizeof(signature), pool), NULL);
+}
+
+const char *civic_jws_sign(const json_t *payload, const civic_key_t *key, apr_pool_t *pool)
+{
+    return sign(payload, "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", key, pool);
+}
+
+const char *civic_jws_sign_as(const json_t *payload, const char *kid, const civic_key_t *key,
+                              apr_pool_t *pool)
+{
+    return sign(
+        payload,
+        apr_pstrcat(pool, "{\"alg\":\"ES256\",\"kid\":\"", kid, "\",\"typ\":\"JWT\"}", NULL),
+        key, pool);
 }

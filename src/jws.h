@@ -65,4 +65,9 @@ civic_reason civic_jws_check_times(const civic_jws_t *jws, double now, double to
  */
 const char *civic_jws_sign(const json_t *payload, const civic_key_t *key, apr_pool_t *pool);
 
+/** The same with `kid` in the header: which key of a set it is (RFC 7515 section 4.1.4).
+ *  @param kid letters, digits, - and _ */
+const char *civic_jws_sign_as(const json_t *payload, const char *kid, const civic_key_t *key,
+                              apr_pool_t *pool);
+
 #endif

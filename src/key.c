@@ -282,6 +282,31 @@ const char *civic_key_public_hex(const civic_key_t *key, apr_pool_t *pool)
     return civic_hex_encode(point, len, pool);
 }
 
+/* ---- of our own making ---- */
+
+civic_key_t *civic_key_make(apr_pool_t *pool)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+
+    ERR_clear_error();
+    return pkey ? key_keep(pkey, pool) : NULL;
+}
+
+char *civic_key_private_pem(const civic_key_t *key, apr_pool_t *pool)
+{
+    BIO *bio = BIO_new(BIO_s_secmem());
+    char *data, *text = NULL;
+    long len;
+
+    if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1
+        && (len = BIO_get_mem_data(bio, &data)) > 0) {
+        text = apr_pstrmemdup(pool, data, (apr_size_t)len);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return text;
+}
+
 /* ---- ES256 ---- */
 
 enum { DER_MAX = 80 };

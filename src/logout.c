@@ -74,10 +74,9 @@ static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
     return refusal;
 }
 
-static civic_reason end_one(request_rec *r, const civic_application_t *app, int all)
+static civic_reason end_one(request_rec *r, civic_lookup_t *lookup, int all)
 {
     civic_store_t *store = civic_server_conf(r->server)->runtime->store;
-    civic_lookup_t *lookup = civic_request_session(r, app);
     civic_reason reason = CIVIC_OK;
     int count;
 
@@ -90,14 +89,15 @@ static civic_reason end_one(request_rec *r, const civic_application_t *app, int 
     }
     /* The cookie goes only when the session has: else nobody could end it later. */
     if (reason == CIVIC_OK && lookup->cookies > 0) {
-        civic_cookie_set_session(r, app, NULL);
+        civic_cookie_set_session(r, lookup, NULL);
     }
     if (lookup->reason == CIVIC_OK && reason == CIVIC_OK) {
         civic_counters_add(civic_server_conf(r->server)->runtime->counters,
                            CIVIC_COUNT_LOGOUTS, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                      CIVIC_LOG_PREFIX "logout: application %s%s ref=%s", app->sip.app_id,
-                      all ? ", all sessions" : "", civic_request_reference(r));
+        ap_log_rerror(
+            APLOG_MARK, APLOG_INFO, 0, r, CIVIC_LOG_PREFIX "logout: application %s%s%s ref=%s",
+            lookup->application->sip.app_id, lookup->is_factor ? ", second factor" : "",
+            all ? ", all sessions" : "", civic_request_reference(r));
     }
     return reason;
 }
@@ -114,7 +114,10 @@ static civic_refusal_t end_sessions(request_rec *r, const wish_t *wish)
         if (wish->application && strcmp(wish->application, app->sip.app_id)) {
             continue;
         }
-        reason = end_one(r, app, wish->all);
+        reason = end_one(r, civic_request_session(r, app), wish->all);
+        if (reason == CIVIC_OK) {
+            reason = end_one(r, civic_request_factor(r, app), wish->all);
+        }
         if (reason != CIVIC_OK) {
             return civic_refusal(reason, NULL);
         }

@@ -109,6 +109,11 @@ static void write_requests(text_t *text, const civic_metrics_t *metrics)
     }
     single(text, "logins_total", "counter", "Logins that succeeded.",
            value[CIVIC_COUNT_LOGINS]);
+    single(text, "links_total", "counter",
+           "Accounts of other logins that their people linked to a Civic identity.",
+           value[CIVIC_COUNT_LINKS]);
+    single(text, "recoveries_total", "counter", "Logins by a recovery code.",
+           value[CIVIC_COUNT_RECOVERIES]);
     single(text, "logouts_total", "counter", "Logouts of somebody who was logged in.",
            value[CIVIC_COUNT_LOGOUTS]);
     single(text, "sessions_ended_total", "counter", "Sessions that an operator ended.",
@@ -286,9 +291,11 @@ json_t *civic_metrics_json(const civic_metrics_t *metrics, apr_pool_t *pool)
 {
     const apr_uint64_t *value = metrics->counts.value;
     json_t *all = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
-        "countingSince", json_integer(apr_time_sec(metrics->counts.since)), "requests",
-        requests_json(metrics), "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+        PACKAGE_VERSION, "links", number(value[CIVIC_COUNT_LINKS]), "recoveries",
+        number(value[CIVIC_COUNT_RECOVERIES]), "countingSince",
+        json_integer(apr_time_sec(metrics->counts.since)), "requests", requests_json(metrics),
+        "logins", number(value[CIVIC_COUNT_LOGINS]), "logouts",
         number(value[CIVIC_COUNT_LOGOUTS]), "sessionsEnded", number(value[CIVIC_COUNT_ENDED]),
         "websocketsClosed", number(value[CIVIC_COUNT_WEBSOCKETS_CLOSED]), "refusals",
         refusals_json(metrics), "exchanges", exchanges_json(metrics), "upstreams",

@@ -8,8 +8,27 @@
 
 #include "assets.h"
 #include "json.h"
+#include "page_factor.h"
+#include "page_own.h"
+#include "policy.h"
+#include "posted.h"
+#include "refuse.h"
 #include "request.h"
 #include "template.h"
+
+const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool_t *pool)
+{
+    civic_pages_t *pages = apr_palloc(pool, sizeof(*pages));
+
+    pages->login = civic_words_page(language, civic_asset_login_html, pool);
+    pages->message = civic_words_page(language, civic_asset_message_html, pool);
+    pages->logout = civic_words_page(language, civic_asset_logout_html, pool);
+    pages->link = civic_words_page(language, civic_asset_link_html, pool);
+    pages->codes = civic_words_page(language, civic_asset_codes_html, pool);
+    pages->done = civic_words_page(language, civic_asset_done_html, pool);
+    pages->recovery = civic_words_page(language, civic_asset_recovery_html, pool);
+    return pages;
+}
 
 static const civic_reply_t *reply_make(request_rec *r, const char *type, const char *body,
                                        const char *policy)
@@ -19,6 +38,7 @@ static const civic_reply_t *reply_make(request_rec *r, const char *type, const c
     reply->content_type = type;
     reply->body = body;
     reply->policy = policy;
+    reply->language = civic_request_language(r)->tag;
     return reply;
 }
 
@@ -44,36 +64,17 @@ static const char *site_name(request_rec *r)
     return plain;
 }
 
-/* Words that stand in the templates. */
-static const struct {
-    const char *name, *words;
-} fixed[] = {
-    {"lang", "en"},
-    {"dir", "ltr"},
-    {"asks-title", "Civic will share with this site:"},
-    {"no-script",
-     "This login needs JavaScript. Please switch it on for this site and load the "
-     "page again."},
-    {"again", "Try again"},
-    {"start-again", "Start again"},
-    {"logout-words", "Log out"},
-    {"logout-again", "Log out and start again"},
-    {"reference-label", "Reference:"},
-    {NULL, NULL},
-};
-
-/* What a scope request asks the person for, a line each. */
+/* What a scope request asks the person for, a line each: keys of words. */
 static const struct {
     const char *scope;
-    const char *words[5]; /* NULL at the end */
+    const char *keys[5]; /* NULL at the end */
 } asks[] = {
-    {"ANONYMOUS_LOGIN", {"A number that only this site knows you by", NULL}},
-    {"BASIC_SIGNUP", {"Your email address", "Your phone number", NULL}},
+    {"ANONYMOUS_LOGIN", {"page.asks.number", NULL}},
+    {"BASIC_SIGNUP", {"page.asks.email", "page.asks.phone", NULL}},
     {"PROOF_OF_IDENTITY",
-     {"Your identity document and its picture", "Your name and date of birth",
-      "Your email address", "Your phone number", NULL}},
-    {"PROOF_OF_RESIDENCE", {"Your address", NULL}},
-    {"PROOF_OF_AGE", {"Your age", NULL}},
+     {"page.asks.document", "page.asks.name", "page.asks.email", "page.asks.phone", NULL}},
+    {"PROOF_OF_RESIDENCE", {"page.asks.address", NULL}},
+    {"PROOF_OF_AGE", {"page.asks.age", NULL}},
     {NULL, {NULL}},
 };
 
@@ -85,9 +86,7 @@ static apr_table_t *values_make(request_rec *r)
     apr_table_setn(values, "site", site_name(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
-    for (int i = 0; fixed[i].name; i++) {
-        apr_table_setn(values, fixed[i].name, fixed[i].words);
-    }
+    civic_page_style(r, values);
     return values;
 }
 
@@ -114,17 +113,19 @@ static apr_hash_t *rules_make(request_rec *r)
 }
 
 /* A row for each thing that the person will be asked for. */
-static void asks_add(apr_hash_t *lists, const char *scope, apr_pool_t *pool)
+static void asks_add(apr_hash_t *lists, const civic_language_t *language, const char *scope,
+                     apr_pool_t *pool)
 {
     apr_array_header_t *rows = apr_array_make(pool, 4, sizeof(apr_table_t *));
 
     for (int i = 0; asks[i].scope; i++) {
-        for (int j = 0; !strcmp(asks[i].scope, scope) && asks[i].words[j]; j++) {
-            push_words(rows, asks[i].words[j]);
+        for (int j = 0; !strcmp(asks[i].scope, scope) && asks[i].keys[j]; j++) {
+            push_words(rows, civic_words_text(language, asks[i].keys[j]));
         }
     }
     if (rows->nelts == 0) {
-        push_words(rows, apr_pstrcat(pool, "What Civic calls ", scope, NULL));
+        push_words(rows,
+                   civic_words_fill(pool, language, "page.asks.other", "scope", scope, NULL));
     }
     apr_hash_set(lists, "asks", APR_HASH_KEY_STRING, rows);
 }
@@ -136,14 +137,16 @@ static const char message_policy[] = "default-src 'none'; style-src 'self'; "
 /* Not to log in, but to show more than before. */
 static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope)
 {
+    const civic_language_t *language = civic_request_language(r);
     const char *back = civic_request_return_path(r);
 
-    apr_table_setn(values, "title", "Not allowed yet");
-    apr_table_setn(values, "words", civic_reason_info(CIVIC_STEP_UP_REQUIRED)->words);
-    apr_table_setn(values, "button",
-                   !strcmp(scope, "PROOF_OF_IDENTITY") ? "Show your identity document"
-                   : !strcmp(scope, "BASIC_SIGNUP")    ? "Show how to contact you"
-                                                       : "Show more");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.not-yet"));
+    apr_table_setn(values, "words", civic_words_reason(language, CIVIC_STEP_UP_REQUIRED));
+    apr_table_setn(
+        values, "button",
+        civic_words_text(language, !strcmp(scope, "PROOF_OF_IDENTITY") ? "page.button.identity"
+                                   : !strcmp(scope, "BASIC_SIGNUP")    ? "page.button.contact"
+                                                                       : "page.button.more"));
     apr_table_setn(values, "reference", civic_request_reference(r));
     apr_table_setn(
         values, "logout",
@@ -154,11 +157,12 @@ static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page)
 {
     const civic_application_t *app = page->application;
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(page->reason);
     apr_table_t *values = values_make(r);
     apr_hash_t *lists = rules_make(r);
 
-    asks_add(lists, page->scope, r->pool);
+    asks_add(lists, language, page->scope, r->pool);
     apr_table_setn(values, "app-id", app->sip.app_id);
     apr_table_setn(values, "scope", page->scope);
     apr_table_setn(values, "hide-intro", page->hide_intro ? "true" : "false");
@@ -167,11 +171,21 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "library", app->library_script);
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
-    apr_table_setn(values, "title", "Log in");
-    apr_table_setn(values, "words", info->words);
-    apr_table_setn(values, "button", "Log in with Civic");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.login"));
+    apr_table_setn(values, "words", civic_words_reason(language, page->reason));
+    apr_table_setn(values, "button", civic_words_text(language, "page.button.login"));
+    if (page->factor) {
+        civic_page_factor_values(r, values, page->factor);
+    }
     if (page->reason == CIVIC_RULE_NOT_MET) {
         offer_step_up(r, values, page->scope);
+    }
+    if (page->posted) {
+        civic_posted_values(page->posted, language, values);
+        if (page->posted->is_foreign) {
+            apr_table_setn(values, "issued",
+                           "0"); /* any session may be one that did not come */
+        }
     }
     if (app->library_style) {
         apr_table_setn(values, "style", app->library_style);
@@ -183,71 +197,82 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
         apr_table_setn(values, "cause", page->cause);
         apr_table_setn(values, "reference", civic_request_reference(r));
     }
-    return reply_make(
-        r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_login_html, values, lists, r->pool),
-        app->page_policy);
+    return reply_make(r, CIVIC_TYPE_HTML,
+                      civic_template_render_lists(civic_page_template_of(r, language), values,
+                                                  lists, r->pool),
+                      civic_page_policy(r, app->page_policy));
 }
 
-static const char *title_of(int status)
+static const char *title_key(int status)
 {
     switch (status) {
     case HTTP_UNAUTHORIZED:
-        return "Please log in";
+        return "page.title.unauthorized";
     case HTTP_FORBIDDEN:
-        return "Not allowed";
+        return "page.title.forbidden";
+    case HTTP_NOT_FOUND:
+        return "page.title.not-found";
     case HTTP_BAD_REQUEST:
     case HTTP_METHOD_NOT_ALLOWED:
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
     case HTTP_UNSUPPORTED_MEDIA_TYPE:
-        return "This did not work";
+        return "page.title.bad-request";
     default:
-        return "Login is not possible right now";
+        return "page.title.impossible";
     }
+}
+
+static const char *title_of(const civic_language_t *language, int status)
+{
+    return civic_words_text(language, title_key(status));
 }
 
 static const civic_reply_t *page_forbidden(request_rec *r)
 {
+    const civic_language_t *language = civic_request_language(r);
     apr_table_t *values = values_make(r);
     const char *back = civic_request_return_path(r);
 
-    apr_table_setn(values, "title", "Not allowed");
+    apr_table_setn(values, "title", title_of(language, HTTP_FORBIDDEN));
     apr_table_setn(values, "reason", civic_reason_info(CIVIC_RULE_NOT_MET)->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
     if (back) {
         apr_table_setn(values, "back", back); /* where somebody else may log in */
     }
     apr_table_setn(values, "words",
-                   apr_psprintf(r->pool,
-                                "You are logged in as %s, who may not see this page. "
-                                "Log out to come back as somebody else.",
-                                r->user ? r->user : "a person without a name"));
+                   r->user ? civic_words_fill(r->pool, language, "page.forbidden", "account",
+                                              r->user, NULL)
+                           : civic_words_text(language, "page.forbidden.nameless"));
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
-        message_policy);
+        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
+        civic_page_policy(r, message_policy));
 }
 
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
 {
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
     apr_table_t *values = values_make(r);
 
     if (reason == CIVIC_RULE_NOT_MET) {
         return page_forbidden(r);
     }
-    apr_table_setn(values, "title", title_of(info->status));
-    apr_table_setn(values, "words", info->words);
+    apr_table_setn(values, "title", title_of(language, info->status));
+    apr_table_setn(values, "words", civic_words_reason(language, reason));
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
+    if (reason == CIVIC_NOT_ENROLLED) {
+        apr_table_setn(values, "contact", civic_page_contact(r));
+    }
     if (retry) {
         /* Without a new login this person would be refused again. */
         apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
                        retry);
     }
     return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(civic_asset_message_html, values, r->pool),
-                      message_policy);
+                      civic_template_render(language->pages->message, values, r->pool),
+                      civic_page_policy(r, message_policy));
 }
 
 /* What keeps out, and what could be shown to get in. */
@@ -271,33 +296,70 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
+/* Where a window may be opened to log in for this address (login.c). */
+static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+{
+    const char *path = civic_request_return_path(r);
+
+    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
+        const char *login =
+            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
+
+        json_object_set_new(problem, "login", json_string(login));
+    }
+}
+
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
 {
     static const char *const retries[] = {"never", "login", "later"};
+    int status = civic_refusal_status(r, reason);
+    const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
-                                apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL),
-                                "title", title_of(info->status), "status", info->status,
-                                "reason", info->name, "detail", info->words, "reference",
-                                civic_request_reference(r), "retry", retries[info->retry]);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "type",
+                  apr_pstrcat(r->pool, "urn:civic:reason:", info->name, NULL), "title",
+                  title_of(language, status), "status", status, "reason", info->name, "detail",
+                  civic_words_reason(language, reason), "reference",
+                  civic_request_reference(r), "retry", retries[info->retry]);
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
+    add_login(problem, r, info);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }
 
-const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
+apr_table_t *civic_page_values(request_rec *r)
 {
+    return values_make(r);
+}
+
+const civic_reply_t *civic_page_done(request_rec *r, const char *back)
+{
+    const civic_language_t *language = civic_request_language(r);
     apr_table_t *values = values_make(r);
 
-    apr_table_setn(values, "title", "Log out");
-    apr_table_setn(values, "words", "Do you want to end your session on this site?");
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.done"));
+    apr_table_setn(values, "words", civic_words_text(language, "page.done"));
+    apr_table_setn(values, "back", back);
+    return reply_make(
+        r, CIVIC_TYPE_HTML, civic_template_render(language->pages->done, values, r->pool),
+        civic_page_policy(r, civic_policy_add(message_policy, "script-src 'self'", r->pool)));
+}
+
+const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
+{
+    const civic_language_t *language = civic_request_language(r);
+    apr_table_t *values = values_make(r);
+
+    apr_table_setn(values, "title", civic_words_text(language, "page.title.logout"));
+    apr_table_setn(values, "words", civic_words_text(language, "page.logout"));
     if (back) {
         apr_table_setn(values, "back", back);
     }
     return reply_make(
         r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(civic_asset_logout_html, values, rules_make(r), r->pool),
-        message_policy);
+        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
+        civic_page_policy(r, message_policy));
 }

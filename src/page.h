@@ -5,7 +5,9 @@
 #include <httpd.h>
 #include "conf.h"
 #include "reason.h"
+#include "request.h"
 #include "respond.h"
+#include "words.h"
 
 /** What the login page is about. For CIVIC_RULE_NOT_MET it offers to show more. */
 typedef struct {
@@ -14,9 +16,19 @@ typedef struct {
     const char *state; /* sealed, state.h */
     apr_time_t issued; /* of the state */
     int hide_intro;
-    civic_reason reason; /* why it is shown: its words stand on the page */
-    const char *cause;   /* more about that, NULL for none */
+    civic_reason reason;                /* why it is shown: its words stand on the page */
+    const char *cause;                  /* more about that, NULL for none */
+    const civic_first_factor_t *factor; /* NULL: Civic is the only one */
+    const struct civic_posted
+        *posted; /* the form that came with the request (posted.h); NULL: none */
 } civic_login_page_t;
+
+/** The templates of the pages in one language. */
+typedef struct civic_pages {
+    const char *login, *message, *logout, *done, *link, *codes, *recovery;
+} civic_pages_t;
+
+const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool_t *pool);
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 
@@ -26,8 +38,15 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope. */
+ * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
+
+/** What every page needs, for page_factor.c. */
+apr_table_t *civic_page_values(request_rec *r);
+
+/** Tells the other windows of the site that somebody is logged in, and closes its own.
+ * @param back where it leads when it cannot be closed */
+const civic_reply_t *civic_page_done(request_rec *r, const char *back);
 
 /** Asks before a logout that came by GET. @param back a local path or NULL */
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back);

@@ -2,8 +2,8 @@
 #include "reason.h"
 
 static const civic_reason_info_t reasons[CIVIC_REASON_COUNT] = {
-#define CIVIC_REASON_ROW(symbol, name, status, loudness, retry, words)                        \
-    [symbol] = {name, status, loudness, retry, words},
+#define CIVIC_REASON_ROW(symbol, name, status, loudness, retry)                               \
+    [symbol] = {name, status, loudness, retry},
     CIVIC_REASONS(CIVIC_REASON_ROW)
 #undef CIVIC_REASON_ROW
 };

@@ -4,7 +4,9 @@
  * page, the problem+json, the counter. All of those, and the table in doc/errors.md,
  * speak from this one list (doc/errors.md is checked against it by t/unit/reason).
  *
- * To add a failure, add a line here, a row in doc/errors.md and a test that reaches it.
+ * What the person reads is in src/languages, as reason.<name> (words.h).
+ *
+ * To add a failure, add a line here, its words, a row in doc/errors.md and a test that reaches it.
  */
 #ifndef CIVIC_REASON_H
 #define CIVIC_REASON_H
@@ -29,119 +31,84 @@ typedef enum {
 /* X(symbol, name, HTTP status, loudness, retry, what the person reads) */
 #define CIVIC_REASONS(X)                                                                      \
     /* no session */                                                                          \
-    X(CIVIC_LOGIN_REQUIRED, "login-required", 401, CIVIC_LOUD_DEBUG, CIVIC_RETRY_LOGIN,       \
-      "Please log in with Civic to see this page.")                                           \
-    X(CIVIC_STEP_UP_REQUIRED, "step-up-required", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,    \
-      "This page asks for more than you have shown so far. Please approve the new request "   \
-      "in the Civic app.")                                                                    \
-    X(CIVIC_SESSION_EXPIRED, "session-expired", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,      \
-      "Your session has ended. Please log in again.")                                         \
-    X(CIVIC_SESSION_NOT_KEPT, "session-not-kept", 401, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,    \
-      "You have just logged in, but your browser did not send the session back.")             \
-    X(CIVIC_ORIGIN_INSECURE, "origin-insecure", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_NEVER,      \
-      "This site can be logged in to over https only.")                                       \
-    X(CIVIC_RETURN_PATH, "return-path", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,              \
-      "This address cannot be returned to after a login.")                                    \
+    X(CIVIC_LOGIN_REQUIRED, "login-required", 401, CIVIC_LOUD_DEBUG, CIVIC_RETRY_LOGIN)       \
+    X(CIVIC_STEP_UP_REQUIRED, "step-up-required", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)    \
+    X(CIVIC_SESSION_EXPIRED, "session-expired", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_SESSION_NOT_KEPT, "session-not-kept", 401, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)    \
+    X(CIVIC_ORIGIN_INSECURE, "origin-insecure", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_NEVER)      \
+    X(CIVIC_RETURN_PATH, "return-path", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)              \
     X(CIVIC_REMOTE_USER_MISSING, "remote-user-missing", 403, CIVIC_LOUD_WARN,                 \
-      CIVIC_RETRY_LOGIN,                                                                      \
-      "Your login does not hold the verified fact that this site goes by.")                   \
-    X(CIVIC_LOGIN_NOT_FRESH, "login-not-fresh", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,      \
-      "This page asks for a login that is more recent than yours. Please log in once more.")  \
-    X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
-      "You are logged in, but this page is not open to you.")                                 \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_LOGIN_NOT_FRESH, "login-not-fresh", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_RULE_NOT_MET, "rule-not-met", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_NO_PICTURE, "no-picture", 404, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)                \
+    /* behind another login */                                                                \
+    X(CIVIC_SECOND_FACTOR_REQUIRED, "second-factor-required", 403, CIVIC_LOUD_DEBUG,          \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_LINK_REQUIRED, "link-required", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_NOT_ENROLLED, "not-enrolled", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_SECOND_FACTOR_FOREIGN, "second-factor-foreign", 403, CIVIC_LOUD_WARN,             \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_IDENTITY_TAKEN, "identity-taken", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)        \
+    X(CIVIC_RECOVERY_REFUSED, "recovery-refused", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)    \
     /* what the page posts back */                                                            \
-    X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                        \
-      "This address is used by the login page and cannot be opened by itself.")               \
-    X(CIVIC_CROSS_ORIGIN, "cross-origin", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
-      "This request came from another site.")                                                 \
-    X(CIVIC_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,  \
-      "Too many logins come from your address. Please wait a moment.")                        \
-    X(CIVIC_CONTENT_TYPE, "content-type", 415, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,            \
-      "The request was not of the expected type.")                                            \
-    X(CIVIC_BODY_TOO_LARGE, "body-too-large", 413, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,        \
-      "The request was too large.")                                                           \
-    X(CIVIC_BODY_INCOMPLETE, "body-incomplete", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,      \
-      "The request did not arrive whole.")                                                    \
-    X(CIVIC_BODY_MALFORMED, "body-malformed", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER,        \
-      "The request could not be understood.")                                                 \
-    X(CIVIC_STATE_INVALID, "state-invalid", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,          \
-      "This login was not started here.")                                                     \
-    X(CIVIC_STATE_EXPIRED, "state-expired", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,          \
-      "This login page was open for too long.")                                               \
-    X(CIVIC_STATE_FOREIGN, "state-foreign", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,          \
-      "This login was started in another browser, or your browser does not keep cookies.")    \
-    X(CIVIC_TOKEN_FORMAT, "token-format", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,            \
-      "Civic's answer could not be understood.")                                              \
-    X(CIVIC_TOKEN_ALGORITHM, "token-algorithm", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,      \
-      "Civic's answer is signed in a way that is not accepted.")                              \
-    X(CIVIC_TOKEN_SIGNATURE, "token-signature", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,      \
-      "Civic's answer is not signed by Civic.")                                               \
-    X(CIVIC_TOKEN_ISSUER, "token-issuer", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,            \
-      "Civic's answer comes from somebody else.")                                             \
-    X(CIVIC_TOKEN_AUDIENCE, "token-audience", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,        \
-      "Civic's answer is meant for another application.")                                     \
-    X(CIVIC_TOKEN_EXPIRED, "token-expired", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,          \
-      "The approval is too old.")                                                             \
-    X(CIVIC_TOKEN_EARLY, "token-early", 401, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,              \
-      "The approval is dated in the future: this server's clock may be off.")                 \
-    X(CIVIC_TOKEN_REPLAYED, "token-replayed", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,        \
-      "This approval was used before.")                                                       \
+    X(CIVIC_METHOD, "method", 405, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)                        \
+    X(CIVIC_CROSS_ORIGIN, "cross-origin", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_TOO_MANY_ATTEMPTS, "too-many-attempts", 429, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER)  \
+    X(CIVIC_CONTENT_TYPE, "content-type", 415, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)            \
+    X(CIVIC_BODY_TOO_LARGE, "body-too-large", 413, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)        \
+    X(CIVIC_BODY_INCOMPLETE, "body-incomplete", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_BODY_MALFORMED, "body-malformed", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_NEVER)        \
+    X(CIVIC_STATE_INVALID, "state-invalid", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_STATE_EXPIRED, "state-expired", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_STATE_FOREIGN, "state-foreign", 403, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_TOKEN_FORMAT, "token-format", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)            \
+    X(CIVIC_TOKEN_ALGORITHM, "token-algorithm", 400, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_TOKEN_SIGNATURE, "token-signature", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_TOKEN_ISSUER, "token-issuer", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)            \
+    X(CIVIC_TOKEN_AUDIENCE, "token-audience", 400, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)        \
+    X(CIVIC_TOKEN_EXPIRED, "token-expired", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)          \
+    X(CIVIC_TOKEN_EARLY, "token-early", 401, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)              \
+    X(CIVIC_TOKEN_REPLAYED, "token-replayed", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)        \
     /* the exchange at Civic */                                                               \
-    X(CIVIC_EXCHANGE_BUSY, "exchange-busy", 503, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,          \
-      "Too many people are logging in at this moment.")                                       \
-    X(CIVIC_UPSTREAM_DOWN, "upstream-down", 503, CIVIC_LOUD_INFO, CIVIC_RETRY_LATER,          \
-      "Civic cannot be reached at this moment.")                                              \
-    X(CIVIC_CODE_USED, "code-used", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN,                  \
-      "This approval was used before.")                                                       \
-    X(CIVIC_UPSTREAM_REFUSED, "upstream-refused", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,   \
-      "Civic does not accept this site's credentials.")                                       \
-    X(CIVIC_CLOCK_SKEW, "clock-skew", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,               \
-      "The clocks of this server and of Civic are too far apart.")                            \
+    X(CIVIC_EXCHANGE_BUSY, "exchange-busy", 503, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER)          \
+    X(CIVIC_UPSTREAM_DOWN, "upstream-down", 503, CIVIC_LOUD_INFO, CIVIC_RETRY_LATER)          \
+    X(CIVIC_CODE_USED, "code-used", 401, CIVIC_LOUD_INFO, CIVIC_RETRY_LOGIN)                  \
+    X(CIVIC_UPSTREAM_REFUSED, "upstream-refused", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)   \
+    X(CIVIC_CLOCK_SKEW, "clock-skew", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)               \
     X(CIVIC_UPSTREAM_BAD_REQUEST, "upstream-bad-request", 502, CIVIC_LOUD_ERROR,              \
-      CIVIC_RETRY_LOGIN, "Civic did not accept the request.")                                 \
+      CIVIC_RETRY_LOGIN)                                                                      \
     X(CIVIC_UPSTREAM_THROTTLED, "upstream-throttled", 503, CIVIC_LOUD_WARN,                   \
-      CIVIC_RETRY_LATER, "Civic is busy.")                                                    \
-    X(CIVIC_UPSTREAM_ERROR, "upstream-error", 502, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,        \
-      "Civic has a problem.")                                                                 \
-    X(CIVIC_UPSTREAM_TIMEOUT, "upstream-timeout", 504, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,    \
-      "Civic took too long to answer.")                                                       \
+      CIVIC_RETRY_LATER)                                                                      \
+    X(CIVIC_UPSTREAM_ERROR, "upstream-error", 502, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER)        \
+    X(CIVIC_UPSTREAM_TIMEOUT, "upstream-timeout", 504, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER)    \
     X(CIVIC_UPSTREAM_UNREACHABLE, "upstream-unreachable", 502, CIVIC_LOUD_ERROR,              \
-      CIVIC_RETRY_LATER, "Civic cannot be reached.")                                          \
-    X(CIVIC_UPSTREAM_CUT, "upstream-cut", 502, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER,            \
-      "The connection to Civic broke.")                                                       \
+      CIVIC_RETRY_LATER)                                                                      \
+    X(CIVIC_UPSTREAM_CUT, "upstream-cut", 502, CIVIC_LOUD_WARN, CIVIC_RETRY_LATER)            \
     X(CIVIC_UPSTREAM_UNTRUSTED, "upstream-untrusted", 502, CIVIC_LOUD_ERROR,                  \
-      CIVIC_RETRY_NEVER, "Civic's server could not prove who it is.")                         \
+      CIVIC_RETRY_NEVER)                                                                      \
     X(CIVIC_UPSTREAM_TOO_LARGE, "upstream-too-large", 502, CIVIC_LOUD_WARN,                   \
-      CIVIC_RETRY_LOGIN, "Civic's answer was too large.")                                     \
-    X(CIVIC_ANSWER_FORMAT, "answer-format", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,         \
-      "Civic's answer could not be understood.")                                              \
-    X(CIVIC_ANSWER_SIGNATURE, "answer-signature", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,   \
-      "Civic's answer is not signed by Civic.")                                               \
-    X(CIVIC_ANSWER_EXPIRED, "answer-expired", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LOGIN,       \
-      "Civic's answer is too old, or this server's clock is off.")                            \
+      CIVIC_RETRY_LOGIN)                                                                      \
+    X(CIVIC_ANSWER_FORMAT, "answer-format", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER)         \
+    X(CIVIC_ANSWER_SIGNATURE, "answer-signature", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)   \
+    X(CIVIC_ANSWER_EXPIRED, "answer-expired", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LOGIN)       \
     X(CIVIC_ANSWER_UNENCRYPTED, "answer-unencrypted", 502, CIVIC_LOUD_ERROR,                  \
-      CIVIC_RETRY_NEVER, "Civic's answer was not encrypted.")                                 \
-    X(CIVIC_ANSWER_DECRYPT, "answer-decrypt", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,       \
-      "Civic's answer could not be decrypted.")                                               \
-    X(CIVIC_ANSWER_USER_ID, "answer-user-id", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,       \
-      "Civic's answer does not say who you are.")                                             \
-    X(CIVIC_SCOPE_NOT_SHOWN, "scope-not-shown", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN,      \
-      "The approval shows less than this page asks for.")                                     \
-    X(CIVIC_PAYLOAD_HOST, "payload-host", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,           \
-      "Civic's answer lies at a place that is not allowed.")                                  \
+      CIVIC_RETRY_NEVER)                                                                      \
+    X(CIVIC_ANSWER_DECRYPT, "answer-decrypt", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)       \
+    X(CIVIC_ANSWER_USER_ID, "answer-user-id", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER)       \
+    X(CIVIC_SCOPE_NOT_SHOWN, "scope-not-shown", 403, CIVIC_LOUD_WARN, CIVIC_RETRY_LOGIN)      \
+    X(CIVIC_PAYLOAD_HOST, "payload-host", 502, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)           \
     /* this server */                                                                         \
-    X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER, \
-      "What Civic says about you does not fit into a session.")                               \
-    X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER, \
-      "Sessions cannot be read at this moment.")                                              \
-    X(CIVIC_NOT_CONFIGURED, "not-configured", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER,       \
-      "The login of this page is not set up.")                                                \
-    X(CIVIC_INTERNAL, "internal", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER,                   \
-      "Something went wrong on this server.")
+    X(CIVIC_SESSION_TOO_LARGE, "session-too-large", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER) \
+    X(CIVIC_STORE_UNAVAILABLE, "store-unavailable", 503, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER) \
+    X(CIVIC_ENROLLMENT_DOWN, "enrollment-unavailable", 503, CIVIC_LOUD_ERROR,                 \
+      CIVIC_RETRY_LATER)                                                                      \
+    X(CIVIC_NOT_CONFIGURED, "not-configured", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_NEVER)       \
+    X(CIVIC_INTERNAL, "internal", 500, CIVIC_LOUD_ERROR, CIVIC_RETRY_LATER)
 
 typedef enum {
     CIVIC_OK = 0,
-#define CIVIC_REASON_SYMBOL(symbol, name, status, loudness, retry, words) symbol,
+#define CIVIC_REASON_SYMBOL(symbol, name, status, loudness, retry) symbol,
     CIVIC_REASONS(CIVIC_REASON_SYMBOL)
 #undef CIVIC_REASON_SYMBOL
         CIVIC_REASON_COUNT
@@ -152,7 +119,6 @@ typedef struct {
     int status;              /* HTTP status of the answer */
     civic_loudness loudness; /* level of the log line */
     civic_retry retry;
-    const char *words; /* one or two sentences for the person */
 } civic_reason_info_t;
 
 /** What is known of a reason. CIVIC_OK and values out of range give the row of CIVIC_INTERNAL.

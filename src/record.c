@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
 
 /* ---- writing ---- */
 
@@ -30,10 +30,17 @@ static unsigned char *text_put(unsigned char *out, const char *text)
     return out + len;
 }
 
+static unsigned char flags_of(const civic_record_t *record)
+{
+    return (unsigned char)((record->has_picture ? FLAG_PICTURE : 0)
+                           | (record->account ? FLAG_ACCOUNT : 0));
+}
+
 static apr_size_t record_size(const civic_record_t *record)
 {
-    apr_size_t size = 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
-                      + text_size(record->scope) + text_size(record->user_id);
+    apr_size_t size = 1 + 1 + CIVIC_REALM_LEN + 8 + 2 + text_size(record->application)
+                      + text_size(record->scope) + text_size(record->user_id)
+                      + (record->account ? text_size(record->account) + 1 : 0);
 
     for (int i = 0; i < record->claims.count; i++) {
         size += 1 + text_size(record->claims.items[i].label)
@@ -53,11 +60,16 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
     }
     bytes->data = out = apr_palloc(pool, bytes->len + 1);
     *out++ = VERSION;
+    *out++ = flags_of(record);
     memcpy(out, record->realm, CIVIC_REALM_LEN);
     out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
     out = text_put(out, record->scope);
     out = text_put(out, record->user_id);
+    if (record->account) {
+        out = text_put(out, record->account);
+        *out++ = (unsigned char)record->proof;
+    }
     out = number_put(out, (apr_uint64_t)record->claims.count, 2);
     for (int i = 0; i < record->claims.count; i++) {
         *out++ = record->claims.items[i].flags;
@@ -135,19 +147,27 @@ int civic_record_decode(civic_record_t *record, const unsigned char *data, apr_s
     reader_t reader = {data, len, 0};
     civic_record_t read = {.created = 0};
     const unsigned char *realm;
+    apr_uint64_t flags;
 
     if (len > CIVIC_RECORD_MAX || number_get(&reader, 1) != VERSION) {
         return 0;
     }
+    flags = number_get(&reader, 1);
     realm = bytes_get(&reader, CIVIC_REALM_LEN);
-    if (!realm) {
+    if (!realm || flags > FLAGS_ALL) {
         return 0;
     }
+    read.has_picture = (flags & FLAG_PICTURE) != 0;
     memcpy(read.realm, realm, CIVIC_REALM_LEN);
     read.created = (apr_time_t)number_get(&reader, 8);
     read.application = text_get(&reader, pool);
     read.scope = text_get(&reader, pool);
     read.user_id = text_get(&reader, pool);
+    if (flags & FLAG_ACCOUNT) {
+        read.account = text_get(&reader, pool);
+        read.proof = (civic_proof)number_get(&reader, 1);
+        reader.broken = reader.broken || read.proof > CIVIC_PROOF_RECOVERY;
+    }
     claims_get(&reader, &read.claims, pool);
     if (reader.broken || reader.left > 0) {
         return 0;

@@ -52,6 +52,14 @@ void civic_refusal_log(request_rec *r, const char *what, civic_refusal_t refusal
                   civic_request_reference(r));
 }
 
+int civic_refusal_status(request_rec *r, civic_reason reason)
+{
+    int status = civic_reason_info(reason)->status;
+
+    return status == HTTP_UNAUTHORIZED && civic_dir_conf(r)->factor.on == 1 ? HTTP_FORBIDDEN
+                                                                            : status;
+}
+
 /* Has the site an ErrorDocument of its own for this status? */
 static int site_answers(request_rec *r, int status)
 {
@@ -63,6 +71,7 @@ int civic_refuse(request_rec *r, const char *what, civic_refusal_t refusal,
 {
     const civic_reason_info_t *info = civic_reason_info(refusal.reason);
     int later = civic_request(civic_request_first(r))->retry_after;
+    int status = civic_refusal_status(r, refusal.reason);
     const char *retry = NULL;
 
     civic_refusal_log(r, what, refusal);
@@ -73,13 +82,13 @@ int civic_refuse(request_rec *r, const char *what, civic_refusal_t refusal,
                        apr_itoa(r->pool, later ? later : RETRY_AFTER_SEC));
     }
     if (audience == CIVIC_AS_PROBLEM) {
-        return civic_respond(r, info->status, civic_page_problem(r, refusal.reason));
+        return civic_respond(r, status, civic_page_problem(r, refusal.reason));
     }
-    if (site_answers(r, info->status)) {
-        return info->status;
+    if (site_answers(r, status)) {
+        return status;
     }
     if (info->retry != CIVIC_RETRY_NEVER) {
         retry = civic_request(r)->endpoint ? "/" : civic_request_return_path(r);
     }
-    return civic_respond(r, info->status, civic_page_refusal(r, refusal.reason, retry));
+    return civic_respond(r, status, civic_page_refusal(r, refusal.reason, retry));
 }

@@ -14,6 +14,10 @@ typedef enum {
  * errors of one reason appear as such once in ten seconds and child, else at level info. */
 void civic_refusal_log(request_rec *r, const char *what, civic_refusal_t refusal);
 
+/** The status of a refusal here. Behind another login, 403 stands for 401, at which browsers forget its
+ * password. */
+int civic_refusal_status(request_rec *r, civic_reason reason);
+
 /**
  * Log and answer. Sets CIVIC_ERROR_CODE and CIVIC_ERROR_REFERENCE for the site's own
  * ErrorDocument, which is used for pages when there is one.

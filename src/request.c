@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <string.h>
 
+#include "accept_language.h"
 #include "cookie.h"
 #include "return_path.h"
 #include "runtime.h"
@@ -30,12 +31,44 @@ request_rec *civic_request_first(request_rec *r)
     return r;
 }
 
+/* The session of one cookie. */
+static civic_reason find(civic_lookup_t *lookup, request_rec *first, const char *id)
+{
+    const civic_server_conf_t *conf = civic_server_conf(first->server);
+    civic_store_t *store = conf->runtime->store;
+    civic_acquaintance_t *known;
+    civic_reason reason;
+
+    if (!civic_session_id_is_sane(id)) {
+        return CIVIC_LOGIN_REQUIRED;
+    }
+    known = civic_connection_meet(first->connection, lookup->application, conf->realm, id);
+    if (!known || !known->seen) {
+        if (known) {
+            known->seen = 1;
+        }
+        return civic_session_find(&lookup->session, store, id, conf->realm,
+                                  lookup->application->sip.app_id, first->pool);
+    }
+    reason = known->kept ? civic_session_look(&known->session, store, first->pool)
+                         : civic_session_find(&known->session, store, id, conf->realm,
+                                              lookup->application->sip.app_id, known->pool);
+    if (reason == CIVIC_OK) {
+        known->kept = 1;
+        lookup->session = known->session;
+        lookup->known = known;
+    }
+    else if (reason == CIVIC_LOGIN_REQUIRED) {
+        civic_connection_forget(known);
+    }
+    return reason;
+}
+
 /* One name may come several times (a parent domain's cookie): any that opens a session is
  * good. */
 static void look_up(civic_lookup_t *lookup, request_rec *first)
 {
-    const civic_server_conf_t *conf = civic_server_conf(first->server);
-    const char *name = civic_cookie_name(first, lookup->application->cookie_suffix);
+    const char *name = civic_cookie_name(first, civic_lookup_suffix(lookup));
     const apr_array_header_t *cookies = civic_request(first)->cookies;
 
     lookup->reason = CIVIC_LOGIN_REQUIRED;
@@ -47,8 +80,12 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
             continue;
         }
         lookup->cookies++;
-        reason = civic_session_find(&lookup->session, conf->runtime->store, cookie->value,
-                                    conf->realm, lookup->application->sip.app_id, first->pool);
+        reason = find(lookup, first, cookie->value);
+        /* Neither kind passes for the other, whatever its cookie is called. */
+        if (reason == CIVIC_OK
+            && (lookup->session.record.account != NULL) != lookup->is_factor) {
+            reason = CIVIC_LOGIN_REQUIRED;
+        }
         if (reason != CIVIC_LOGIN_REQUIRED) {
             lookup->reason = reason;
             return;
@@ -56,7 +93,20 @@ static void look_up(civic_lookup_t *lookup, request_rec *first)
     }
 }
 
-civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application)
+const char *civic_lookup_suffix(const civic_lookup_t *lookup)
+{
+    return lookup->is_factor ? lookup->application->factor_suffix
+                             : lookup->application->cookie_suffix;
+}
+
+const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup)
+{
+    return lookup->is_factor ? lookup->application->factor_digest
+                             : lookup->application->digest;
+}
+
+static civic_lookup_t *lookup_get(request_rec *r, const civic_application_t *application,
+                                  int is_factor)
 {
     request_rec *first = civic_request_first(r);
     civic_request_t *known = civic_request(first);
@@ -67,15 +117,26 @@ civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t 
     }
     for (int i = 0; i < known->lookups->nelts; i++) {
         lookup = APR_ARRAY_IDX(known->lookups, i, civic_lookup_t *);
-        if (lookup->application == application) {
+        if (lookup->application == application && lookup->is_factor == is_factor) {
             return lookup;
         }
     }
     lookup = apr_pcalloc(first->pool, sizeof(*lookup));
     lookup->application = application;
+    lookup->is_factor = is_factor;
     look_up(lookup, first);
     APR_ARRAY_PUSH(known->lookups, civic_lookup_t *) = lookup;
     return lookup;
+}
+
+civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application)
+{
+    return lookup_get(r, application, 0);
+}
+
+civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application)
+{
+    return lookup_get(r, application, 1);
 }
 
 const char *civic_request_reference(request_rec *r)
@@ -99,9 +160,32 @@ const char *civic_request_reference(request_rec *r)
     return known->reference;
 }
 
+const civic_language_t *civic_request_language(request_rec *r)
+{
+    const apr_array_header_t *languages = civic_server_conf(r->server)->languages;
+    const char *said = civic_dir_conf(r)->language;
+    const civic_language_t *fixed = said ? civic_language_find(languages, said) : NULL;
+
+    return fixed ? fixed
+                 : civic_language_choose(languages,
+                                         apr_table_get(r->headers_in, "Accept-Language"));
+}
+
 int civic_request_is_https(request_rec *r)
 {
     return !strcmp(ap_http_scheme(r), "https");
+}
+
+const char *civic_request_site(request_rec *r)
+{
+    const char *scheme = ap_http_scheme(r), *name = r->server->server_hostname;
+    apr_port_t port = r->server->port;
+    char *host = apr_pstrdup(r->pool, name ? name : "");
+
+    ap_str_tolower(host);
+    return port && port != apr_uri_port_of_scheme(scheme)
+               ? apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port)
+               : apr_pstrcat(r->pool, scheme, "://", host, NULL);
 }
 
 int civic_request_is_loopback(request_rec *r)
@@ -152,6 +236,19 @@ int civic_request_is_same_origin(request_rec *r)
         return !strcmp(site, "same-origin");
     }
     return origin && civic_request_is_own_origin(r, origin);
+}
+
+int civic_request_is_preflight(request_rec *r)
+{
+    const apr_table_t *in = r->headers_in;
+    const char *mode = apr_table_get(in, "Sec-Fetch-Mode");
+    const apr_array_header_t *cookies = civic_request(civic_request_first(r))->cookies;
+
+    return r->method_number == M_OPTIONS && apr_table_get(in, "Origin")
+           && apr_table_get(in, "Access-Control-Request-Method")
+           && (!mode || !strcmp(mode, "cors")) && !apr_table_get(in, "Cookie")
+           && (!cookies || cookies->nelts == 0) && !apr_table_get(in, "Authorization")
+           && !apr_table_get(in, "Upgrade") && !ap_request_has_body(r);
 }
 
 int civic_request_is_navigation(request_rec *r)

@@ -9,8 +9,11 @@
 
 #include <httpd.h>
 #include "conf.h"
+#include "connection.h"
 #include "reason.h"
 #include "session.h"
+#include "state.h"
+#include "words.h"
 
 struct ap_directive_t;
 struct civic_reply;
@@ -19,11 +22,13 @@ struct civic_endpoint;
 /** A session as one application's cookie brought it, or why there is none. */
 typedef struct {
     const civic_application_t *application;
+    int is_factor;       /* of second factors, not of logins by themselves */
     civic_reason reason; /* CIVIC_OK, CIVIC_LOGIN_REQUIRED, CIVIC_STORE_UNAVAILABLE */
     civic_session_t session;
-    int cookies; /* how many of that name the browser sent */
-    int used;    /* its use was noted */
-    int counted; /* what it is was counted */
+    civic_acquaintance_t *known; /* what the connection keeps of it; NULL: nothing */
+    int cookies;                 /* how many of that name the browser sent */
+    int used;                    /* its use was noted */
+    int counted;                 /* what it is was counted */
 } civic_lookup_t;
 
 typedef struct {
@@ -40,11 +45,28 @@ typedef struct {
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
+/** What a login would be about, at an address that a sub-request was turned away from. */
+typedef struct {
+    const civic_lookup_t *lookup;
+    civic_refusal_t refusal;
+    const char *scope; /* NULL: no login helps */
+} civic_need_t;
+
 /** How much a request was told of who somebody is. */
 typedef struct {
     int env, headers; /* civic_identity_channels */
     const civic_claim_choice_t *claims;
+    int assertion; /* CivicAssertion, to this audience */
+    const char *audience;
+    int ticket; /* CivicDocumentImageTicket */
 } civic_told_t;
+
+/** A location of CivicSecondFactor, behind its first login. */
+typedef struct {
+    civic_state_factor_t state; /* what its pages are for */
+    const char *name;           /* the account as the first login spells it */
+    int linked;                 /* it has a Civic identity */
+} civic_first_factor_t;
 
 typedef struct {
     /* of the chain's first request alone */
@@ -52,6 +74,7 @@ typedef struct {
     apr_array_header_t *lookups; /* of civic_lookup_t * */
     const char *reference;       /* the word that ties page and log */
     int in_headers;              /* some request of the chain has headers that say who it is */
+    int in_ticket;               /* or a ticket for the document's picture */
     int guarded;                 /* its answer is for whoever is logged in, or not */
     int retry_after;             /* seconds, for a refusal that says so; 0: the usual */
 
@@ -60,12 +83,15 @@ typedef struct {
     const struct civic_reply *reply;       /* what we answer, see respond.h */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
-    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
-    int authorizing;           /* the Require rules are being judged, see authn.c */
-    int strict;                /* negated rules keep out who is not known yet */
-    int doubtful;              /* a negated rule was asked while nobody was known */
-    int asked;                 /* so was an expression */
-    int filtered;              /* its filters are there, see privacy.c */
+    const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */
+    apr_array_header_t *unmet;          /* of civic_unmet_t: rules that keep out; NULL: none */
+    int authorizing;                    /* the Require rules are being judged, see authn.c */
+    int strict;                         /* negated rules keep out who is not known yet */
+    int doubtful;                       /* a negated rule was asked while nobody was known */
+    int asked;                          /* so was an expression */
+    const civic_first_factor_t *factor; /* NULL: none is known */
+    int factor_shown;                   /* the second one was, too */
+    int filtered;                       /* its filters are there, see privacy.c */
 } civic_request_t;
 
 /** Of this request; made when there is none yet. */
@@ -77,11 +103,25 @@ request_rec *civic_request_first(request_rec *r);
 /** The session that this browser has at an application; looked up once. Never NULL. */
 civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application);
 
+/** The same of second factors, which have cookies of their own: for no account in particular. */
+civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application);
+
+/** How the name of a session's cookie ends (cookie.h), and the digest for the login cookie. */
+const char *civic_lookup_suffix(const civic_lookup_t *lookup);
+const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
+
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
+/** The language of the answer: CivicLanguage, else what the browser prefers. */
+const civic_language_t *civic_request_language(request_rec *r);
+
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);
+
+/** This site as the configuration has it, whatever a client says: https://www.example.org, with the port
+ * that ServerName or the <VirtualHost> names, where it is not the usual one. In the pool. */
+const char *civic_request_site(request_rec *r);
 
 /** Plain http, but to this machine: good enough to try things out. */
 int civic_request_is_loopback(request_rec *r);
@@ -97,6 +137,12 @@ int civic_request_is_same_origin(request_rec *r);
 
 /** Is an Origin this site's own? */
 int civic_request_is_own_origin(request_rec *r, const char *origin);
+
+/**
+ * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8): OPTIONS with
+ * Origin and Access-Control-Request-Method, without credentials and without a body?
+ */
+int civic_request_is_preflight(request_rec *r);
 
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "encoding.h"
+#include "picture.h"
 
 enum { ID_BYTES = 32, REFERENCE_BYTES = 6 };
 
@@ -111,34 +112,48 @@ static civic_refusal_t judge_put(civic_store_result result, apr_size_t len, apr_
     }
 }
 
-civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
-                                     civic_record_t *record, apr_interval_time_t life,
-                                     apr_pool_t *pool)
+/* Write it, and read it back. */
+static civic_refusal_t put(civic_store_t *store, civic_stored_t *session,
+                           const civic_record_t *record, apr_pool_t *pool)
 {
-    civic_stored_t session, again;
+    civic_refusal_t refusal;
+    civic_stored_t again;
+
+    if (!civic_record_encode(&session->record, record, pool)) {
+        return civic_refusal(
+            CIVIC_SESSION_TOO_LARGE,
+            apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT " bytes, the limit is %d",
+                         session->record.len, CIVIC_RECORD_MAX));
+    }
+    refusal = judge_put(store->ops->put(store, session), session->record.len, pool);
+    return refusal.reason == CIVIC_OK ? judge_put(
+               store->ops->get(store, &again, session->key, pool), session->record.len, pool)
+                                      : refusal;
+}
+
+civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
+                                     civic_record_t *record, const civic_bytes_t *picture,
+                                     apr_interval_time_t life, apr_pool_t *pool)
+{
+    civic_stored_t session = {.kind = CIVIC_STORED_SESSION};
     civic_refusal_t refusal;
     const char *fresh;
 
     record->created = session.last_used = civic_session_now(store);
     session.expires = record->created + life;
-    if (!civic_record_encode(&session.record, record, pool)) {
-        return civic_refusal(
-            CIVIC_SESSION_TOO_LARGE,
-            apr_psprintf(pool, "it needs %" APR_SIZE_T_FMT " bytes, the limit is %d",
-                         session.record.len, CIVIC_RECORD_MAX));
-    }
     if (!id_new(&fresh, session.key, pool)
         || !civic_session_user(session.user, record->realm, record->application,
                                record->user_id, pool)) {
         return civic_refusal(CIVIC_INTERNAL, "the random source or OpenSSL failed");
     }
-    refusal = judge_put(store->ops->put(store, &session), session.record.len, pool);
-    if (refusal.reason == CIVIC_OK) {
-        refusal = judge_put(store->ops->get(store, &again, session.key, pool),
-                            session.record.len, pool);
-    }
+    /* Before the session, which says whether there is one; so no session ever lacks its own. */
+    record->has_picture = picture && civic_picture_put(store, &session, picture, pool);
+    refusal = put(store, &session, record, pool);
     if (refusal.reason == CIVIC_OK) {
         *id = fresh;
+    }
+    else if (record->has_picture) {
+        civic_picture_end(store, session.key, session.user, pool);
     }
     return refusal;
 }
@@ -160,8 +175,6 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
                                 const char *application, apr_pool_t *pool)
 {
     unsigned char key[CIVIC_STORE_KEY_LEN];
-    civic_stored_t stored;
-    civic_session_t found;
 
     if (!civic_session_id_is_sane(id)) {
         return CIVIC_LOGIN_REQUIRED;
@@ -169,6 +182,17 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     if (!civic_sha256(key, id, CIVIC_SESSION_ID_LEN)) {
         return CIVIC_STORE_UNAVAILABLE;
     }
+    return civic_session_read(session, store, key, realm, application, pool);
+}
+
+civic_reason civic_session_read(civic_session_t *session, civic_store_t *store,
+                                const unsigned char key[CIVIC_STORE_KEY_LEN],
+                                const unsigned char realm[CIVIC_REALM_LEN],
+                                const char *application, apr_pool_t *pool)
+{
+    civic_stored_t stored;
+    civic_session_t found;
+
     switch (store->ops->get(store, &stored, key, pool)) {
     case CIVIC_STORE_OK:
         break;
@@ -179,7 +203,7 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
     }
     if (!session_fill(&found, &stored, pool)
         || !civic_equal(found.record.realm, realm, CIVIC_REALM_LEN)
-        || strcmp(found.record.application, application)) {
+        || (application && strcmp(found.record.application, application))) {
         return CIVIC_LOGIN_REQUIRED;
     }
     *session = found;
@@ -189,9 +213,11 @@ civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, 
 civic_reason civic_session_look(civic_session_t *session, civic_store_t *store,
                                 apr_pool_t *pool)
 {
-    civic_stored_t stored;
+    civic_stored_t stored = {.expires = session->expires};
 
-    switch (store->ops->get(store, &stored, session->key, pool)) {
+    memcpy(stored.key, session->key, sizeof(stored.key));
+    switch (store->ops->look ? store->ops->look(store, &stored, pool)
+                             : store->ops->get(store, &stored, session->key, pool)) {
     case CIVIC_STORE_OK:
         session->last_used = stored.last_used;
         return CIVIC_OK;
@@ -225,6 +251,11 @@ static civic_reason reason_of(civic_store_result result)
 civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store,
                                apr_pool_t *pool)
 {
+    /* The picture first: where that fails, the session is there to try again with. */
+    if (session->record.has_picture
+        && !civic_picture_end(store, session->key, session->user, pool)) {
+        return CIVIC_STORE_UNAVAILABLE;
+    }
     return reason_of(store->ops->remove(store, session->key, session->user, pool));
 }
 
@@ -232,6 +263,9 @@ civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LE
                                     civic_store_t *store, int *count, apr_pool_t *pool)
 {
     *count = 0;
+    if (!civic_picture_end_user(store, user, pool)) {
+        return CIVIC_STORE_UNAVAILABLE;
+    }
     return reason_of(store->ops->remove_user(store, user, count, pool));
 }
 

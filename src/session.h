@@ -47,14 +47,16 @@ int civic_session_realm(unsigned char realm[CIVIC_REALM_LEN], const char *name);
  * Store a new session and read it back: a login is a success only then.
  *
  * @param id     the cookie's value, set on success alone
- * @param record its `created` is filled in
+ * @param record its `created` and `has_picture` are filled in
+ * @param picture to keep beside it (picture.h), NULL: none. Where that cannot be done, the
+ *               session is made without it
  * @param life   after which the store may forget it
  * @return CIVIC_OK; CIVIC_SESSION_TOO_LARGE, CIVIC_STORE_UNAVAILABLE,
  *         CIVIC_INTERNAL
  */
 civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
-                                     civic_record_t *record, apr_interval_time_t life,
-                                     apr_pool_t *pool);
+                                     civic_record_t *record, const civic_bytes_t *picture,
+                                     apr_interval_time_t life, apr_pool_t *pool);
 
 /**
  * Find the session of a cookie. Length and alphabet of the id are judged before anything else.
@@ -63,6 +65,13 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
  * and application; CIVIC_STORE_UNAVAILABLE
  */
 civic_reason civic_session_find(civic_session_t *session, civic_store_t *store, const char *id,
+                                const unsigned char realm[CIVIC_REALM_LEN],
+                                const char *application, apr_pool_t *pool);
+
+/** The same by the store's key, for who came by it otherwise than by a cookie.
+ * @param application NULL: any */
+civic_reason civic_session_read(civic_session_t *session, civic_store_t *store,
+                                const unsigned char key[CIVIC_STORE_KEY_LEN],
                                 const unsigned char realm[CIVIC_REALM_LEN],
                                 const char *application, apr_pool_t *pool);
 

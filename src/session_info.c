@@ -4,6 +4,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include "document_image.h"
 #include "endpoints.h"
 #include "json.h"
 #include "refuse.h"
@@ -39,12 +40,24 @@ static json_t *session_json(request_rec *r, const civic_session_t *session)
     const civic_record_t *record = &session->record;
     civic_session_ends_t ends =
         civic_session_ends(session, civic_conf_idle(dir), civic_conf_life(dir));
+    const char *image = civic_document_image_path(r, session);
 
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "application",
-                     record->application, "scope", record->scope, "userId", record->user_id,
-                     "created", seconds(r, record->created), "lastUsed",
-                     seconds(r, session->last_used), "idleEnds", seconds(r, ends.idle), "ends",
-                     seconds(r, ends.absolute), "claims", claims_json(&record->claims));
+    /* s* leaves out what is NULL. */
+    return json_pack("{s:s*, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:s*}", "account",
+                     record->account, "application", record->application, "scope",
+                     record->scope, "userId", record->user_id, "created",
+                     seconds(r, record->created), "lastUsed", seconds(r, session->last_used),
+                     "idleEnds", seconds(r, ends.idle), "ends", seconds(r, ends.absolute),
+                     "claims", claims_json(&record->claims), "documentImage", image);
+}
+
+/* @return CIVIC_OK, also where there is none; CIVIC_STORE_UNAVAILABLE */
+static civic_reason add(json_t *sessions, request_rec *r, const civic_lookup_t *lookup)
+{
+    if (lookup->reason == CIVIC_OK) {
+        json_array_append_new(sessions, session_json(r, &lookup->session));
+    }
+    return lookup->reason == CIVIC_STORE_UNAVAILABLE ? lookup->reason : CIVIC_OK;
 }
 
 int civic_session_info(request_rec *r)
@@ -61,14 +74,13 @@ int civic_session_info(request_rec *r)
     body = civic_json_own(json_pack("{s:o}", "sessions", sessions), r->pool);
     for (int i = 0; i < conf->applications->nelts; i++) {
         civic_application_t *app = APR_ARRAY_IDX(conf->applications, i, civic_application_t *);
-        civic_lookup_t *lookup = civic_request_session(r, app);
+        civic_reason reason = add(sessions, r, civic_request_session(r, app));
 
-        if (lookup->reason == CIVIC_STORE_UNAVAILABLE) {
-            return civic_refuse(r, "session", civic_refusal(lookup->reason, NULL),
-                                CIVIC_AS_PROBLEM);
+        if (reason == CIVIC_OK) {
+            reason = add(sessions, r, civic_request_factor(r, app));
         }
-        if (lookup->reason == CIVIC_OK) {
-            json_array_append_new(sessions, session_json(r, &lookup->session));
+        if (reason != CIVIC_OK) {
+            return civic_refuse(r, "session", civic_refusal(reason, NULL), CIVIC_AS_PROBLEM);
         }
     }
     reply->content_type = CIVIC_TYPE_JSON;

@@ -1,5 +1,5 @@
 /* shm_layout.h - what a shard consists of (see the picture in shm_shard.h), and how its memory is
- * read and written while others do. For shm_shard.c and shm_mend.c alone.
+ * read and written while others do. For shm_shard.c, shm_mend.c and shm_room.c alone.
  */
 #ifndef CIVIC_SHM_LAYOUT_H
 #define CIVIC_SHM_LAYOUT_H
@@ -8,9 +8,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "shm_shard.h"
 
-enum { BLOCK = 128, KIND_UNUSED = 0, KIND_FIRST = 1, KIND_FURTHER = 2 };
+enum { BLOCK = 128, KIND_UNUSED = 0, KIND_FIRST = 1, KIND_FURTHER = 2, KIND_PICTURE = 3 };
 
 typedef apr_uint32_t link_t;
 
@@ -32,11 +33,18 @@ struct civic_shard_head {
     pthread_mutex_t lock;
     apr_uint32_t sequence; /* odd while a session is being unlinked */
     link_t unused, oldest, newest;
-    apr_uint32_t unused_count, sessions;
-    apr_time_t first_expiry; /* no session expires before */
-    apr_time_t swept;        /* when expired ones were last looked for */
+    apr_uint32_t unused_count;
+    apr_uint32_t sessions, pictures; /* pictures are among the sessions */
+    apr_time_t first_expiry;         /* no session expires before */
+    apr_time_t swept;                /* when expired ones were last looked for */
     apr_uint64_t evicted, mended;
 };
+
+/* Does an entry begin here? */
+static inline int kind_is_first(unsigned char kind)
+{
+    return kind == KIND_FIRST || kind == KIND_PICTURE;
+}
 
 static inline void *block_at(const civic_shard_t *shard, link_t link)
 {
@@ -98,29 +106,6 @@ static inline void words_read(void *to, const void *shared, apr_size_t len)
 }
 
 /* ---- checksums: against torn and damaged sessions, not against people ---- */
-
-static inline apr_uint64_t checksum_word(apr_uint64_t sum, apr_uint64_t word)
-{
-    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
-    return sum ^ sum >> 32;
-}
-
-static inline apr_uint64_t checksum_add(apr_uint64_t sum, const void *data, apr_size_t len)
-{
-    const char *bytes = data;
-    apr_uint64_t word;
-
-    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
-        memcpy(&word, bytes, sizeof(word));
-        sum = checksum_word(sum, word);
-    }
-    if (len) {
-        word = 0;
-        memcpy(&word, bytes, len);
-        sum = checksum_word(sum, word);
-    }
-    return sum;
-}
 
 static inline apr_uint64_t checksum_of(const entry_t *entry, const void *record)
 {

@@ -12,7 +12,7 @@ enum { LOCK_WAIT_SEC = 2 };
 /* Is this link a session's first block? */
 static int is_session(const civic_shard_t *shard, link_t link)
 {
-    return link > 0 && link <= shard->block_count && shard->kinds[link - 1] == KIND_FIRST;
+    return link > 0 && link <= shard->block_count && kind_is_first(shard->kinds[link - 1]);
 }
 
 /* How many blocks the chain of a session has; 0 when it does not fit its length. */
@@ -134,7 +134,7 @@ static const char *walk(const civic_shard_t *shard)
     const char *fault = NULL;
 
     for (apr_uint32_t i = 0; i < shard->block_count && !fault; i++) {
-        fault = shard->kinds[i] > KIND_FURTHER ? "a block is of no known kind" : NULL;
+        fault = shard->kinds[i] > KIND_PICTURE ? "a block is of no known kind" : NULL;
     }
     fault = fault ? fault : walk_list(shard, &blocks);
     fault = fault ? fault
@@ -181,12 +181,12 @@ static apr_uint32_t gather(civic_shard_t *shard, aged_t *found)
     apr_uint32_t count = 0;
 
     for (apr_uint32_t i = 0; i < shard->block_count; i++) {
-        if (shard->kinds[i] > KIND_FURTHER) {
+        if (shard->kinds[i] > KIND_PICTURE) {
             shard->kinds[i] = KIND_UNUSED;
         }
     }
     for (link_t link = 1; link <= shard->block_count; link++) {
-        if (shard->kinds[link - 1] != KIND_FIRST || !chain_length(shard, link)
+        if (!kind_is_first(shard->kinds[link - 1]) || !chain_length(shard, link)
             || !is_whole(shard, link)) {
             continue;
         }
@@ -234,7 +234,7 @@ void civic_shard_rebuild(civic_shard_t *shard)
     __atomic_thread_fence(__ATOMIC_RELEASE);
     memset(shard->buckets, 0, shard->bucket_count * sizeof(link_t));
     memset(shard->users, 0, shard->bucket_count * sizeof(link_t));
-    head->oldest = head->newest = head->sessions = 0;
+    head->oldest = head->newest = head->sessions = head->pictures = 0;
     head->first_expiry = 0;
     head->swept = 0;
     if (found) {

@@ -1,4 +1,5 @@
-/* shm_shard.c - see shm_shard.h; what puts a shard in order again is in shm_mend.c. */
+/* shm_shard.c - see shm_shard.h; what puts a shard in order again is in shm_mend.c, what
+ * takes how much room in shm_room.c. */
 #include "shm_shard.h"
 
 #include "shm_layout.h"
@@ -42,15 +43,6 @@ int civic_shard_format(civic_shard_t *shard)
     civic_shard_rebuild(shard);
     shard->head->mended = 0;
     return 1;
-}
-
-apr_uint32_t civic_shard_blocks(apr_size_t record_len)
-{
-    return record_len <= FIRST_ROOM
-               ? 1
-               : 1
-                     + (apr_uint32_t)((record_len - FIRST_ROOM + FURTHER_ROOM - 1)
-                                      / FURTHER_ROOM);
 }
 
 /* ---- reading ---- */
@@ -139,6 +131,7 @@ static found_t copy(const civic_shard_t *shard, const unsigned char *key, entry_
 
 static void give(civic_stored_t *session, const entry_t *entry, unsigned char *record)
 {
+    session->kind = CIVIC_STORED_SESSION;
     memcpy(session->key, entry->key, sizeof(session->key));
     memcpy(session->user, entry->user, sizeof(session->user));
     session->expires = entry->expires;
@@ -204,11 +197,51 @@ civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session
     return civic_shard_get_locked(shard, session, key, now, pool);
 }
 
+/* A session never changes but for its last use: who knows the rest need not read it again. */
+civic_store_result civic_shard_look(civic_shard_t *shard, civic_stored_t *session,
+                                    apr_time_t now, apr_pool_t *pool)
+{
+    civic_stored_t again;
+    civic_store_result result;
+    link_t link;
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        apr_uint32_t before = __atomic_load_n(&shard->head->sequence, __ATOMIC_ACQUIRE);
+        found_t found;
+        entry_t entry;
+
+        if (before & 1) {
+            continue;
+        }
+        found = find(shard, session->key, &link);
+        if (found == FOUND) {
+            words_read(&entry, entry_at(shard, link), sizeof(entry));
+        }
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&shard->head->sequence, __ATOMIC_RELAXED) != before) {
+            continue;
+        }
+        if (found == NONE || session->expires <= now) {
+            return CIVIC_STORE_MISSING;
+        }
+        if (found == FOUND && entry.expires == session->expires) {
+            session->last_used = entry.last_used;
+            return CIVIC_STORE_OK;
+        }
+        break; /* damaged */
+    }
+    result = civic_shard_get_locked(shard, &again, session->key, now, pool);
+    if (result == CIVIC_STORE_OK) {
+        session->last_used = again.last_used;
+    }
+    return result;
+}
+
 /* ---- links, all under the lock; what makes no sense marks the shard as damaged ---- */
 
 static entry_t *session_at(civic_shard_t *shard, link_t link)
 {
-    if (link == 0 || link > shard->block_count || shard->kinds[link - 1] != KIND_FIRST) {
+    if (link == 0 || link > shard->block_count || !kind_is_first(shard->kinds[link - 1])) {
         shard->damaged = 1;
         return NULL;
     }
@@ -228,6 +261,7 @@ void civic_shard_hook(civic_shard_t *shard, link_t link)
     head->newest = link;
     entry->user_chain = *user;
     *user = link;
+    head->pictures += shard->kinds[link - 1] == KIND_PICTURE;
     if (head->sessions++ == 0 || entry->expires < head->first_expiry) {
         head->first_expiry = entry->expires;
     }
@@ -314,6 +348,7 @@ static void drop(civic_shard_t *shard, link_t link)
     list_take_out(shard, entry);
     if (!shard->damaged) {
         head->sessions--;
+        head->pictures -= shard->kinds[link - 1] == KIND_PICTURE;
         blocks_free(shard, link);
     }
 }
@@ -345,8 +380,8 @@ static void sweep(civic_shard_t *shard, apr_time_t now)
     head->swept = now;
 }
 
-/* Expired ones go first, then whoever was idle for longest. */
-static void make_room(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
+/* Expired ones go, when so many blocks are not free and it was not tried just now. */
+static void reclaim(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
 {
     struct civic_shard_head *head = shard->head;
 
@@ -354,10 +389,26 @@ static void make_room(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
         && (now < head->swept || now - head->swept >= apr_time_from_sec(SWEEP_EVERY_SEC))) {
         sweep(shard, now);
     }
+}
+
+/* A picture makes nobody go, and leaves half of the shard to sessions. */
+static int has_room_for_picture(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
+{
+    blocks += shard->block_count / 2;
+    reclaim(shard, blocks, now);
+    return shard->head->unused_count >= blocks;
+}
+
+/* Expired ones go first, then whoever was idle for longest. */
+static void make_room(civic_shard_t *shard, apr_uint32_t blocks, apr_time_t now)
+{
+    struct civic_shard_head *head = shard->head;
+
+    reclaim(shard, blocks, now);
     while (head->unused_count < blocks && head->oldest && !shard->damaged) {
         const entry_t *entry = session_at(shard, head->oldest);
 
-        if (entry && entry->expires > now) {
+        if (entry && entry->expires > now && shard->kinds[head->oldest - 1] != KIND_PICTURE) {
             head->evicted++;
         }
         drop(shard, head->oldest);
@@ -385,7 +436,9 @@ static link_t fill(civic_shard_t *shard, const civic_stored_t *session)
 {
     const unsigned char *data = session->record.data;
     apr_size_t left = session->record.len, n = left < FIRST_ROOM ? left : FIRST_ROOM;
-    link_t first = block_take(shard, KIND_FIRST), link, next;
+    link_t first =
+        block_take(shard, session->kind == CIVIC_STORED_PICTURE ? KIND_PICTURE : KIND_FIRST);
+    link_t link, next;
     entry_t entry = {.length = (apr_uint32_t)left,
                      .expires = session->expires,
                      .last_used = session->last_used};
@@ -418,6 +471,7 @@ static link_t fill(civic_shard_t *shard, const civic_stored_t *session)
 
 static int put(civic_shard_t *shard, const civic_stored_t *session, apr_time_t now)
 {
+    apr_uint32_t blocks = civic_shard_blocks(session->record.len);
     link_t link;
     found_t found = find(shard, session->key, &link);
 
@@ -425,7 +479,10 @@ static int put(civic_shard_t *shard, const civic_stored_t *session, apr_time_t n
         drop(shard, link);
     }
     shard->damaged = shard->damaged || found == SENSELESS;
-    make_room(shard, civic_shard_blocks(session->record.len), now);
+    if (session->kind == CIVIC_STORED_PICTURE && !has_room_for_picture(shard, blocks, now)) {
+        return 0;
+    }
+    make_room(shard, blocks, now);
     link = shard->damaged ? 0 : fill(shard, session);
     if (link) {
         civic_shard_hook(shard, link);
@@ -554,6 +611,8 @@ static void show(const civic_shard_t *shard, link_t link, civic_store_visit_fn *
     if (civic_shard_copy(shard, link, &entry, record)
         && checksum_of(&entry, record) == entry.checksum) {
         give(&session, &entry, record);
+        session.kind = shard->kinds[link - 1] == KIND_PICTURE ? CIVIC_STORED_PICTURE
+                                                              : CIVIC_STORED_SESSION;
         visit(baton, &session);
     }
 }
@@ -577,17 +636,4 @@ civic_store_result civic_shard_visit(civic_shard_t *shard, const unsigned char *
     }
     civic_shard_unlock(shard);
     return CIVIC_STORE_OK;
-}
-
-void civic_shard_stats(const civic_shard_t *shard, civic_store_stats_t *stats)
-{
-    const struct civic_shard_head *head = shard->head;
-    apr_uint64_t total = (apr_uint64_t)shard->block_count * BLOCK;
-
-    stats->sessions += __atomic_load_n(&head->sessions, __ATOMIC_RELAXED);
-    stats->bytes_total += total;
-    stats->bytes_used +=
-        total - (apr_uint64_t)__atomic_load_n(&head->unused_count, __ATOMIC_RELAXED) * BLOCK;
-    stats->evicted += __atomic_load_n(&head->evicted, __ATOMIC_RELAXED);
-    stats->mended += __atomic_load_n(&head->mended, __ATOMIC_RELAXED);
 }

@@ -5,6 +5,7 @@
  *   +------+-------------+-----------+-------------+-----------------------------------------+
  *
  *   block, first of a session (kind FIRST):   entry: key, user, times, links | record ...
+ *   block, first of a picture (kind PICTURE): the same
  *   block, further one        (kind FURTHER): next, unused                   | record ...
  *   block, unused             (kind UNUSED):  next
  *
@@ -18,6 +19,9 @@
  * every link bounded, and then look whether `sequence` has moved, which it does whenever a
  * session leaves (odd while it is being unlinked). What comes in is complete before the one
  * store that makes it reachable, so it disturbs nobody.
+ *
+ * A picture that belongs to a session (store.h) is an entry as any other here, and is called a
+ * session below; only putting it and counting know the difference.
  *
  * Kinds, and a checksum over what never changes in a session, are the truth: from them all links
  * can be made anew (rebuild), which is what happens when a process died with the lock or a
@@ -65,6 +69,9 @@ civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session
 civic_store_result civic_shard_get_locked(civic_shard_t *shard, civic_stored_t *session,
                                           const unsigned char *key, apr_time_t now,
                                           apr_pool_t *pool);
+/** Is a session that was got before still there? Its `last_used` is read anew. */
+civic_store_result civic_shard_look(civic_shard_t *shard, civic_stored_t *session,
+                                    apr_time_t now, apr_pool_t *pool);
 civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *key,
                                      apr_time_t now);
 civic_store_result civic_shard_remove(civic_shard_t *shard, const unsigned char *key);

@@ -25,6 +25,13 @@ int civic_slots_take(civic_slot_t *slot, civic_slots_t *slots, apr_time_t now,
 
 void civic_slots_give_back(const civic_slot_t *slot, civic_slots_t *slots);
 
+/**
+ * Say how a take went. @return 1 when that is news: `*crowded` says whether all were taken, or, ten
+ * seconds later at the earliest, half of them are free again. Once for each change, over all
+ * children.
+ */
+int civic_slots_is_news(int *crowded, civic_slots_t *slots, int taken, apr_time_t now);
+
 /** How many are taken now. */
 int civic_slots_taken(const civic_slots_t *slots, apr_time_t now);
 

@@ -8,8 +8,11 @@
 #include <http_log.h>
 #include <string.h>
 
+#include "assertion_cache.h"
 #include "conf.h"
+#include "conf_on_login.h"
 #include "log.h"
+#include "log_format.h"
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
@@ -90,6 +93,19 @@ static void check_use(check_t *check, const ap_directive_t *node, server_rec *ho
     }
 }
 
+static void check_language(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args;
+    const char *tag = ap_getword_conf(check->pool, &args);
+    const char *fault =
+        civic_conf_language_fault(host ? host : check->main_server, tag, check->pool);
+
+    if (fault) {
+        complain(check, node,
+                 apr_psprintf(check->pool, "CivicLanguage %.100s: %s", tag, fault));
+    }
+}
+
 static void check_auth_type(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     const char *args = node->args;
@@ -119,6 +135,42 @@ static void check_store(check_t *check, const ap_directive_t *node)
     }
 }
 
+/* What is said outside of all hosts counts for each: one that has what it needs is enough. */
+static void check_factor(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *args = node->args, *fault = NULL;
+
+    if (!strcasecmp(ap_getword_conf(check->pool, &args), "Off")) {
+        return;
+    }
+    for (server_rec *s = host ? host : check->main_server; s; s = host ? NULL : s->next) {
+        fault = civic_startup_factor_fault(s, node->directive);
+        if (!fault) {
+            return;
+        }
+    }
+    complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
+}
+
+static void check_assertion(check_t *check, const ap_directive_t *node)
+{
+    const char *fault = civic_startup_assertion_fault(check->main_server, node->directive);
+
+    if (fault) {
+        complain(check, node, apr_pstrcat(check->pool, node->directive, ": ", fault, NULL));
+    }
+}
+
+static void check_on_login(check_t *check, const ap_directive_t *node, server_rec *host)
+{
+    const char *fault =
+        civic_conf_on_login_fault(node, host ? host : check->main_server, check->pool);
+
+    if (fault) {
+        complain(check, node, fault);
+    }
+}
+
 static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *host)
 {
     for (; node; node = node->next) {
@@ -132,8 +184,21 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
         else if (!strcasecmp(node->directive, "AuthType")) {
             check_auth_type(check, node, host);
         }
+        else if (!strcasecmp(node->directive, "CivicLanguage")) {
+            check_language(check, node, host);
+        }
+        else if (!strcasecmp(node->directive, "CivicOnLogin")) {
+            check_on_login(check, node, host);
+        }
         else if (!strncasecmp(node->directive, "CivicSessionStore", 17)) {
             check_store(check, node);
+        }
+        else if (!strcasecmp(node->directive, "CivicSecondFactor")
+                 || !strncasecmp(node->directive, "CivicEnrollment", 15)) {
+            check_factor(check, node, host);
+        }
+        else if (!strncasecmp(node->directive, "CivicAssertion", 14)) {
+            check_assertion(check, node);
         }
         check_nodes(check, node->first_child, host);
     }
@@ -142,6 +207,10 @@ static void check_nodes(check_t *check, const ap_directive_t *node, server_rec *
 int civic_startup_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     civic_conf_reset();
+    if (!civic_conf_languages_start(pconf)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    civic_log_format_register(pconf);
     return civic_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -150,6 +219,7 @@ int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
 {
     check_t check = {.main_server = s, .pool = ptemp};
 
+    civic_conf_languages_make(s, pconf);
     check_nodes(&check, ap_conftree, NULL);
     return check.faults ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
@@ -241,11 +311,13 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 {
     const civic_server_conf_t *conf = civic_server_conf(s);
     civic_runtime_t *runtime;
+    server_rec *first = s;
     int limit;
 
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    civic_conf_languages_tell(s);
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
     runtime->slots = civic_slots_create(limit, pconf);
@@ -257,13 +329,16 @@ int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (!civic_startup_assertion(runtime, s, pconf)) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     for (; s; s = s->next) {
         civic_server_conf(s)->runtime = runtime;
         if (!realm_set(civic_server_conf(s), s, ptemp)) {
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    return OK;
+    return civic_startup_factor(first, pconf) ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
@@ -271,6 +346,8 @@ void civic_startup_child_init(apr_pool_t *pchild, server_rec *s)
     civic_runtime_t *runtime = civic_server_conf(s)->runtime;
 
     runtime->store->ops->child_init(runtime->store, pchild);
+    runtime->assertions =
+        runtime->assertion_keys.key ? civic_assertion_cache_create(pchild) : NULL;
     runtime->transport = civic_transport_create(pchild);
     if (!runtime->transport) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,

@@ -33,7 +33,7 @@ static void key_from_hex(unsigned char *key, const char *hex, apr_pool_t *pool)
 
 static const char no_folder[] = "httpd's runtime folder is not known (DefaultRuntimeDir)";
 
-static const char *shm_path(const civic_server_conf_t *conf, apr_pool_t *pool)
+const char *civic_startup_store_path(const civic_server_conf_t *conf, apr_pool_t *pool)
 {
     return conf->store.path ? conf->store.path
                             : ap_runtime_dir_relative(pool, "auth_civic.sessions");
@@ -43,7 +43,7 @@ static const char *shm_path(const civic_server_conf_t *conf, apr_pool_t *pool)
 static const char *seal_keys_set(civic_seal_keys_t *keys, const civic_server_conf_t *conf,
                                  apr_pool_t *pool)
 {
-    const char *hex = conf->seal_keys, *path = shm_path(conf, pool);
+    const char *hex = conf->seal_keys, *path = civic_startup_store_path(conf, pool);
 
     keys->has_previous = hex && strlen(hex) > 2 * CIVIC_SEAL_KEY_LEN;
     if (!hex) {
@@ -61,7 +61,7 @@ static civic_store_t *shm_open_at(const civic_store_env_t *env,
                                   const civic_server_conf_t *conf, server_rec *s,
                                   const char **fault)
 {
-    const char *path = shm_path(conf, env->pool);
+    const char *path = civic_startup_store_path(conf, env->pool);
     apr_size_t size = conf->store.size ? conf->store.size : CIVIC_STORE_SHM_DEFAULT;
     civic_store_t *store = NULL;
 

@@ -2,6 +2,8 @@
  *
  *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1) scope |
  *                 path
+ *   of a second factor: 2(1) | issued(8) | browser(16) | use(1) | codes(1) | shared(1) | session(32) |
+ *                 length(1) account | length(2) application | length(1) scope | path
  *   login cookie: version(1) | id(16) | completed(8) | application(8) | zeros
  *
  * Integers are little endian. Both are what civic_seal seals, each for its own purpose.
@@ -19,7 +21,9 @@
 
 enum {
     VERSION = 1,
+    VERSION_FACTOR = 2,
     STATE_FIXED = 1 + 8 + CIVIC_BROWSER_ID_LEN,
+    FACTOR_FIXED = 3 + CIVIC_STATE_SESSION_LEN + 1,
     COOKIE_BYTES = 68,                                /* 91 characters of base64url */
     COOKIE_CLEAR = COOKIE_BYTES - CIVIC_SEAL_OVERHEAD /* 40 */
 };
@@ -132,24 +136,43 @@ int civic_state_bind(civic_state_t *state, const civic_browser_t *browser)
     return browser_digest(state->browser, browser);
 }
 
+static unsigned char *factor_put(unsigned char *out, const civic_state_factor_t *factor)
+{
+    apr_size_t account = strlen(factor->account);
+
+    *out++ = (unsigned char)factor->use;
+    *out++ = (unsigned char)factor->codes;
+    *out++ = (unsigned char)factor->shared;
+    memcpy(out, factor->session, CIVIC_STATE_SESSION_LEN);
+    out += CIVIC_STATE_SESSION_LEN;
+    *out++ = (unsigned char)account;
+    memcpy(out, factor->account, account);
+    return out + account;
+}
+
 const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t *keys,
                              apr_pool_t *pool)
 {
     apr_size_t application = strlen(state->application), scope = strlen(state->scope);
     apr_size_t path = strlen(state->return_path);
-    apr_size_t len = STATE_FIXED + 2 + application + 1 + scope + path;
+    apr_size_t account = state->factor.account ? strlen(state->factor.account) : 0;
+    apr_size_t len = STATE_FIXED + (state->factor.account ? FACTOR_FIXED + account : 0) + 2
+                     + application + 1 + scope + path;
     unsigned char *clear, *out;
     civic_bytes_t sealed;
 
-    if (application > 65535 || scope > CIVIC_SCOPE_MAX
+    if (application > 65535 || scope > CIVIC_SCOPE_MAX || account > 255
         || (len + CIVIC_SEAL_OVERHEAD + 2) / 3 * 4 > CIVIC_STATE_MAX) {
         return NULL;
     }
     clear = out = apr_palloc(pool, len);
-    *out++ = VERSION;
+    *out++ = state->factor.account ? VERSION_FACTOR : VERSION;
     time_put(out, state->issued);
     memcpy(out + 8, state->browser, CIVIC_BROWSER_ID_LEN);
     out += 8 + CIVIC_BROWSER_ID_LEN;
+    if (state->factor.account) {
+        out = factor_put(out, &state->factor);
+    }
     *out++ = (unsigned char)application;
     *out++ = (unsigned char)(application >> 8);
     memcpy(out, state->application, application);
@@ -163,18 +186,43 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
     return civic_base64url_encode(sealed.data, sealed.len, pool);
 }
 
+/* @return what follows, NULL when it is none */
+static const unsigned char *factor_get(civic_state_factor_t *factor, const unsigned char *in,
+                                       const unsigned char *end, apr_pool_t *pool)
+{
+    if (end - in < FACTOR_FIXED || in[0] > CIVIC_STATE_LINK
+        || end - in < FACTOR_FIXED + in[FACTOR_FIXED - 1]) {
+        return NULL;
+    }
+    factor->use = (civic_state_use)in[0];
+    factor->codes = in[1];
+    factor->shared = in[2];
+    memcpy(factor->session, in + 3, CIVIC_STATE_SESSION_LEN);
+    factor->account =
+        apr_pstrmemdup(pool, (const char *)in + FACTOR_FIXED, in[FACTOR_FIXED - 1]);
+    return in + FACTOR_FIXED + in[FACTOR_FIXED - 1];
+}
+
 /* Sealed here, so only an older version of this module could have written it otherwise. */
 static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_pool_t *pool)
 {
     const unsigned char *in = clear->data, *end = clear->data + clear->len;
     apr_size_t n;
 
-    if (clear->len < STATE_FIXED + 3 || *in++ != VERSION) {
+    int version = clear->len < STATE_FIXED + 3 ? 0 : *in++;
+
+    if (version != VERSION && version != VERSION_FACTOR) {
         return 0;
     }
     state->issued = time_get(in);
     memcpy(state->browser, in + 8, CIVIC_BROWSER_ID_LEN);
     in += 8 + CIVIC_BROWSER_ID_LEN;
+    if (version == VERSION_FACTOR) {
+        in = factor_get(&state->factor, in, end, pool);
+        if (!in || end - in < 3) {
+            return 0;
+        }
+    }
     n = (apr_size_t)(in[0] | in[1] << 8);
     in += 2;
     if ((apr_size_t)(end - in) < n + 1) {
@@ -192,8 +240,8 @@ static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_po
     return civic_scope_is_name(state->scope) && civic_return_path_is_local(state->return_path);
 }
 
-civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
-                              const civic_seal_keys_t *keys, apr_pool_t *pool)
+civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
+                                  const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_state_t read = {0};
     civic_bytes_t clear;
@@ -201,6 +249,19 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
     if (len == 0 || len > CIVIC_STATE_MAX || !is_base64url(text, len)
         || !unseal(&clear, text, len, state_purpose, keys, pool)
         || !state_decode(&read, &clear, pool)) {
+        return CIVIC_STATE_INVALID;
+    }
+    *state = read;
+    return CIVIC_OK;
+}
+
+civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
+                              const civic_seal_keys_t *keys, apr_pool_t *pool)
+{
+    civic_state_t read;
+
+    if (civic_state_open_any(&read, text, len, keys, pool) != CIVIC_OK
+        || read.factor.account) {
         return CIVIC_STATE_INVALID;
     }
     *state = read;

@@ -14,11 +14,12 @@
 #include "reason.h"
 
 #define CIVIC_STATE_LIFE                                                                      \
-    apr_time_from_sec(30 * 60)       /* a login page may stay open that long                  \
+    apr_time_from_sec(30 * 60) /* a login page may stay open that long                  \
                                       */
-#define CIVIC_STATE_MAX        16384 /* characters */
-#define CIVIC_BROWSER_ID_LEN   16
-#define CIVIC_LOGIN_COOKIE_LEN 91 /* characters, always */
+#define CIVIC_STATE_MAX         16384 /* characters */
+#define CIVIC_BROWSER_ID_LEN    16
+#define CIVIC_LOGIN_COOKIE_LEN  91 /* characters, always */
+#define CIVIC_STATE_SESSION_LEN 32
 
 /** The key that seals, and while a key is rolled over the one before, which opens only. */
 typedef struct {
@@ -27,12 +28,28 @@ typedef struct {
     int has_previous;
 } civic_seal_keys_t;
 
+/** What a page of the second factor is for. */
+typedef enum {
+    CIVIC_STATE_LOGIN, /* a login, by Civic or by a recovery code */
+    CIVIC_STATE_LINK   /* the yes that links an account */
+} civic_state_use;
+
+/** That somebody has shown the first factor, as the page's location saw it. */
+typedef struct {
+    const char *account; /* folded (account.h); NULL: there is no first factor */
+    civic_state_use use;
+    int codes; /* how many recovery codes the location grants, at most 255; 0: none are taken */
+    int shared; /* to link: the identity may have other accounts, too */
+    unsigned char session[CIVIC_STATE_SESSION_LEN]; /* to link: the key of the session */
+} civic_state_factor_t;
+
 typedef struct {
     const char *application;
     const char *scope;
     const char *return_path; /* return_path.h; without Civic's uuid */
     apr_time_t issued;
     unsigned char browser[CIVIC_BROWSER_ID_LEN]; /* SHA-256 of the browser's id, cut */
+    civic_state_factor_t factor;
 } civic_state_t;
 
 /** What the login cookie holds. */
@@ -67,12 +84,17 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
                              apr_pool_t *pool);
 
 /**
- * Open a state that the network brought: only authenticity is judged here.
+ * Open a state that the network brought: only authenticity is judged here. One that proves a first
+ * factor is none here: what is done with it must know what it is worth (civic_state_open_any).
  * @param state set on success alone, strings in the pool
  * @return CIVIC_OK, CIVIC_STATE_INVALID
  */
 civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t len,
                               const civic_seal_keys_t *keys, apr_pool_t *pool);
+
+/** The same for each kind of state. */
+civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
+                                  const civic_seal_keys_t *keys, apr_pool_t *pool);
 
 /**
  * Judge an opened state.

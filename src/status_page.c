@@ -120,6 +120,8 @@ static apr_array_header_t *numbers(const civic_metrics_t *metrics, apr_pool_t *p
         {"Requests with one that has ended", CIVIC_COUNT_SESSION_EXPIRED},
         {"Requests while the store did not answer", CIVIC_COUNT_SESSION_UNAVAILABLE},
         {"Logins", CIVIC_COUNT_LOGINS},
+        {"Accounts linked", CIVIC_COUNT_LINKS},
+        {"Logins by a recovery code", CIVIC_COUNT_RECOVERIES},
         {"Logouts", CIVIC_COUNT_LOGOUTS},
         {"Sessions ended by operators", CIVIC_COUNT_ENDED},
         {"WebSockets closed with their session", CIVIC_COUNT_WEBSOCKETS_CLOSED},
@@ -136,8 +138,9 @@ static apr_array_header_t *numbers(const civic_metrics_t *metrics, apr_pool_t *p
     return rows;
 }
 
-/* Those that occurred. */
-static apr_array_header_t *reasons(const civic_metrics_t *metrics, apr_pool_t *pool)
+/* Those that occurred. The page is the operator's, in English throughout. */
+static apr_array_header_t *reasons(const civic_metrics_t *metrics,
+                                   const civic_language_t *english, apr_pool_t *pool)
 {
     apr_array_header_t *rows = rows_make(pool);
 
@@ -151,7 +154,7 @@ static apr_array_header_t *reasons(const civic_metrics_t *metrics, apr_pool_t *p
             apr_table_setn(row, "name", info->name);
             apr_table_setn(row, "times", number_text(times, pool));
             apr_table_setn(row, "status", apr_itoa(pool, info->status));
-            apr_table_setn(row, "words", info->words);
+            apr_table_setn(row, "words", civic_words_reason(english, (civic_reason)reason));
         }
     }
     return rows;
@@ -224,7 +227,9 @@ const civic_reply_t *civic_status_page(request_rec *r, const civic_status_person
     civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
     apr_table_t *values = apr_table_make(r->pool, 12);
     apr_hash_t *lists = apr_hash_make(r->pool);
-    apr_array_header_t *occurred = reasons(metrics, r->pool);
+    apr_array_header_t *occurred = reasons(
+        metrics, APR_ARRAY_IDX(civic_server_conf(r->server)->languages, 0, civic_language_t *),
+        r->pool);
 
     apr_table_setn(values, "site", ap_get_server_name(r));
     apr_table_setn(values, "version", civic_asset_version);

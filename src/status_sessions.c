@@ -213,8 +213,8 @@ static json_t *session_json(const action_t *action, const civic_session_t *sessi
     const char *reference = civic_session_reference(session, action->r->pool);
 
     return json_pack(
-        "{s:s?, s:s, s:I, s:I, s:I}", "reference", reference, "scope", session->record.scope,
-        "created",
+        "{s:s*, s:s?, s:s, s:I, s:I, s:I}", "account", session->record.account, "reference",
+        reference, "scope", session->record.scope, "created",
         (json_int_t)apr_time_sec(civic_session_wall(store, session->record.created)),
         "lastUsed", (json_int_t)apr_time_sec(civic_session_wall(store, session->last_used)),
         "ends",

@@ -32,8 +32,12 @@ typedef enum {
     CIVIC_STORE_DOWN       /* nothing is known: never treat it as "not logged in" */
 } civic_store_result;
 
+/** Whoever has logged in comes first: a picture has to make way, and never makes a session go. */
+typedef enum { CIVIC_STORED_SESSION, CIVIC_STORED_PICTURE } civic_stored_kind;
+
 /** What a store keeps. Times are the store's own (ops->now). */
 typedef struct {
+    civic_stored_kind kind; /* for put; what get gives leaves it open */
     unsigned char key[CIVIC_STORE_KEY_LEN];
     unsigned char user[CIVIC_STORE_USER_LEN];
     civic_bytes_t record;
@@ -44,7 +48,8 @@ typedef struct {
 #define CIVIC_STORE_UNKNOWN ((apr_uint64_t)-1)
 
 typedef struct {
-    /* stored now, expired ones that were not reclaimed yet included; CIVIC_STORE_UNKNOWN */
+    /* stored now, expired ones that were not reclaimed yet included, pictures left out;
+     * CIVIC_STORE_UNKNOWN */
     apr_uint64_t sessions;
     apr_uint64_t bytes_used, bytes_total; /* 0 where the store does not know */
     apr_uint64_t evicted;                 /* live sessions that had to go for new ones */
@@ -67,7 +72,8 @@ typedef struct {
      * the store, and where the store can, free of steps of the system's clock. */
     apr_time_t (*now)(civic_store_t *store);
 
-    /** OK, EXHAUSTED, TOO_LARGE, DOWN. A key that is there already is replaced. */
+    /** OK, EXHAUSTED, TOO_LARGE, DOWN. A key that is there already is replaced. A store that
+     * knows how full it is takes a picture only as long as half of it stays free. */
     civic_store_result (*put)(civic_store_t *store, const civic_stored_t *session);
 
     /** OK with the record copied into the pool, MISSING, DOWN. Does not move the last use. */
@@ -101,6 +107,11 @@ typedef struct {
 
     /** OK, DOWN. */
     civic_store_result (*stats)(civic_store_t *store, civic_store_stats_t *stats);
+
+    /** Is a session that was got before still there? OK with its `last_used` read anew, MISSING,
+     * DOWN. NULL: get it again. */
+    civic_store_result (*look)(civic_store_t *store, civic_stored_t *session,
+                               apr_pool_t *pool);
 } civic_store_ops_t;
 
 struct civic_store {

@@ -399,8 +399,8 @@ static civic_store_result redis_stats(civic_store_t *store, civic_store_stats_t 
 }
 
 static const civic_store_ops_t redis_ops = {
-    "redis",      redis_child_init,  redis_now,        redis_put,  redis_get,  redis_touch,
-    redis_remove, redis_remove_user, redis_visit_user, redis_once, redis_stats};
+    "redis",      redis_child_init,  redis_now,        redis_put,  redis_get,   redis_touch,
+    redis_remove, redis_remove_user, redis_visit_user, redis_once, redis_stats, NULL};
 
 const char *civic_store_redis_missing(const civic_redis_address_t *address)
 {

@@ -24,7 +24,7 @@
 static const char magic[16] = "civic sessions\n";
 
 enum {
-    LAYOUT = 3,
+    LAYOUT = 4,
     WORD_ORDER = 0x01020304,
     FINGERPRINT = 16,
     BOOT_ID = 36,
@@ -412,6 +412,13 @@ static civic_store_result shm_get(civic_store_t *store, civic_stored_t *session,
     return civic_shard_get(shard_of(store->state, key), session, key, shm_now(store), pool);
 }
 
+static civic_store_result shm_look(civic_store_t *store, civic_stored_t *session,
+                                   apr_pool_t *pool)
+{
+    return civic_shard_look(shard_of(store->state, session->key), session, shm_now(store),
+                            pool);
+}
+
 static civic_store_result shm_touch(civic_store_t *store, const unsigned char *key,
                                     apr_pool_t *pool)
 {
@@ -516,8 +523,8 @@ static civic_store_result shm_stats(civic_store_t *store, civic_store_stats_t *s
 }
 
 static const civic_store_ops_t shm_ops = {
-    "shm",      shm_child_init,  shm_now,        shm_put,  shm_get,  shm_touch,
-    shm_remove, shm_remove_user, shm_visit_user, shm_once, shm_stats};
+    "shm",      shm_child_init,  shm_now,        shm_put,  shm_get,   shm_touch,
+    shm_remove, shm_remove_user, shm_visit_user, shm_once, shm_stats, shm_look};
 
 civic_store_t *civic_store_shm_open(const civic_store_env_t *env, const char *path,
                                     apr_size_t size, const char **fault)

@@ -402,7 +402,7 @@ static civic_store_result socache_stats(civic_store_t *store, civic_store_stats_
 static const civic_store_ops_t socache_ops = {
     "socache",   socache_child_init, socache_now,    socache_put,
     socache_get, socache_touch,      socache_remove, socache_remove_user,
-    NULL,        socache_once,       socache_stats};
+    NULL,        socache_once,       socache_stats,  NULL};
 
 civic_store_t *civic_store_socache_open(const civic_store_env_t *env, civic_socache_t *cache,
                                         server_rec *s, const char **fault)

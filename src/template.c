@@ -24,6 +24,14 @@ static void push_escaped(apr_array_header_t *parts, const char *value)
     push(parts, text);
 }
 
+const char *civic_template_escape(const char *value, apr_pool_t *pool)
+{
+    apr_array_header_t *parts = apr_array_make(pool, 4, sizeof(const char *));
+
+    push_escaped(parts, value);
+    return apr_array_pstrcat(pool, parts, 0);
+}
+
 const char *civic_template_render(const char *page, const apr_table_t *values,
                                   apr_pool_t *pool)
 {

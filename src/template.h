@@ -12,6 +12,9 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 
+/** A value as it stands in a page: HTML text or attribute value. @return in the pool */
+const char *civic_template_escape(const char *value, apr_pool_t *pool);
+
 /** @param values names to values. @return the page, in the pool */
 const char *civic_template_render(const char *page, const apr_table_t *values,
                                   apr_pool_t *pool);

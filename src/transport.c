@@ -419,10 +419,12 @@ static int options_set(CURL *h, const civic_http_request_t *request, exchange_t 
 /* ---- what came of it ---- */
 
 /* libcurl's words are for the log alone: one line of visible ASCII. They may quote what the other
- * side said. */
+ * side said. What ended it comes first: the rest is libcurl's first trouble, which may have been that
+ * of a warm connection that it then made anew. */
 static const char *words(const exchange_t *x, CURLcode code)
 {
-    char *line = apr_pstrdup(x->pool, x->error[0] ? x->error : curl_easy_strerror(code));
+    char *line = apr_pstrcat(x->pool, curl_easy_strerror(code), x->error[0] ? ": " : "",
+                             x->error, NULL);
 
     for (char *p = line; *p; p++) {
         if (!apr_isascii(*p) || !apr_isprint(*p)) {
@@ -430,6 +432,13 @@ static const char *words(const exchange_t *x, CURLcode code)
         }
     }
     return line;
+}
+
+static civic_refusal_t too_large(const exchange_t *x, const char *what, apr_size_t most)
+{
+    return civic_refusal(
+        CIVIC_UPSTREAM_TOO_LARGE,
+        apr_psprintf(x->pool, "%s over %" APR_SIZE_T_FMT " bytes", what, most));
 }
 
 static civic_refusal_t judge(CURLcode code, const exchange_t *x)
@@ -467,17 +476,23 @@ static civic_refusal_t judge(CURLcode code, const exchange_t *x)
         refusal.reason = CIVIC_UPSTREAM_UNTRUSTED;
         break;
     case CURLE_FILESIZE_EXCEEDED:
-        refusal.reason = CIVIC_UPSTREAM_TOO_LARGE;
-        break;
+        return too_large(x, "the answer is", x->most);
     case CURLE_OUT_OF_MEMORY: /* also a header line that is longer than libcurl takes */
         refusal.reason = x->begun ? CIVIC_UPSTREAM_TOO_LARGE : CIVIC_INTERNAL;
+        refusal.detail = x->begun ? "a header line is too long" : refusal.detail;
         break;
     case CURLE_ABORTED_BY_CALLBACK:
         refusal.reason = x->trickles ? CIVIC_UPSTREAM_TIMEOUT : CIVIC_INTERNAL;
         refusal.detail = x->trickles ? "the answer comes too slowly" : refusal.detail;
         break;
     case CURLE_WRITE_ERROR:
-        refusal.reason = x->too_large ? CIVIC_UPSTREAM_TOO_LARGE : CIVIC_INTERNAL;
+        if (x->header_bytes > HEADERS_MAX) {
+            return too_large(x, "the header lines are", HEADERS_MAX);
+        }
+        if (x->too_large) {
+            return too_large(x, "the answer is", x->most);
+        }
+        refusal.reason = CIVIC_INTERNAL;
         break;
     default:
         break;

@@ -1,5 +1,5 @@
 # Each scope request leads to its identity: all that was shown and is valid and owned, nothing
-# else, as the UTF-8 that Civic sent; the picture is checked and never kept.
+# else, as the UTF-8 that Civic sent; the picture is checked and not kept.
 use strict;
 use warnings FATAL => 'all';
 use utf8;

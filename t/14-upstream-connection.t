@@ -8,6 +8,7 @@ use Apache::Test qw(-withtestmore);
 use lib 't/lib';
 use Civic::Check qw(refused logs_in);
 use Civic::Log ();
+use Civic::Metrics ();
 use Civic::Server ();
 
 my $nobody = Civic::Env::free_port();
@@ -27,7 +28,7 @@ my @broken = (
     [ STORAGE => { CivicPayloadHosts => 'storage.example.net *.example.org' }, 'payload-host', qr/host localhost/ ],
     [ PUBLIC  => { CivicPublicKey => undef }, 'token-signature', qr/CivicPublicKey/ ],
 );
-plan tests => 3 * @broken + 9;
+plan tests => 4 * @broken + 10;
 
 my $hosts = join '',
     map { Civic::Server::host($_->[0], Civic::Server::application('CO-ALPHA', %{ $_->[1] })) } @broken;
@@ -45,6 +46,8 @@ END
 $server->authority('other');
 $server->start;
 
+my $before = Civic::Metrics::scrape($server->client);
+my %expected;
 for my $row (@broken) {
     my ($port, undef, $reason, $detail) = @$row;
     my $client = $server->client($port);
@@ -54,8 +57,13 @@ for my $row (@broken) {
     refused($answer, $reason, $mark, "$port: $reason");
     my ($line) = grep {/login refused: /} Civic::Log::lines($mark);
     like($line, $detail, "$port: the log line helps");
+    is($client->session_cookie, undef, "$port: no session");
     is($client->get('/members/')->code, 401, "$port: the login page is there afterwards");
+    $expected{qq(refusals_total{reason="$reason"})}++;
 }
+my $moved = Civic::Metrics::moved($before, Civic::Metrics::scrape($server->client));
+delete $moved->{'refusals_total{reason="login-required"}'};
+is_deeply({ map { ($_ => $moved->{$_}) } grep {/refusals|logins/} keys %$moved }, \%expected, 'each is counted once, and no login');
 
 # ---- too slow ----
 my $client = $server->client;

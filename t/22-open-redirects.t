@@ -34,7 +34,7 @@ my @GOOD = (
     '/?"><script>', "/'x",
 );
 
-plan tests => 4 * @EVIL + 3 * @GOOD + 52;
+plan tests => 5 * @EVIL + 4 * @GOOD + 52;
 
 my $client = Civic::Client->new;
 my $port = $ENV{CIVIC_PORT_SITE};
@@ -57,6 +57,8 @@ for my $evil (@EVIL) {
     my $name = shown($evil);
     my $answer = $client->post_form('/civic/logout', 'return=' . encoded($evil));
     is($answer->code . join(' ', $answer->header('Location')), '400', "form: refused: $name");
+    $answer = $client->get('/civic/login?return=' . encoded($evil));
+    like($answer->code . join(' ', $answer->header('Location')), qr{^4(?:00|14)$}, "login: refused: $name");
     # Bytes as characters of the same number: JSON has no others.
     my $json = $JSON->latin1->encode({ return => $evil });
     $answer = $client->post_json('/civic/logout', $json);
@@ -77,6 +79,8 @@ for my $good (@GOOD) {
     my $location = $answer->header('Location') // '';
     $location =~ s{^https://localhost:$port}{};
     is($answer->code . " $location", "303 $good", "form: taken as it is: $name");
+    $answer = $client->get('/civic/login?return=' . encoded($good));
+    is($answer->code . ' ' . ($answer->header('Location') // '') =~ s{^https://localhost:$port}{}r, "303 $good", "login: taken as it is: $name");
     $answer = $client->post_json('/civic/logout', { return => $good });
     is($client->json($answer)->{location}, $good, "JSON: taken as it is: $name");
     $answer = $client->get('/civic/logout?return=' . encoded($good));

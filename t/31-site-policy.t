@@ -100,7 +100,7 @@ for my $way (sort keys %WAYS) {
     is(join("\n", faults_of('logout', $get->('/civic/logout', $nav)), faults_of('callback', $get->('/civic/callback', $nav)),
         faults_of('session', $get->('/civic/session')), faults_of('forbidden', $get->('/m/nobody/', $session . $nav))), '',
         "$way: so have the other pages");
-    is(join("\n", map { faults_of($_, $get->($_), 'public, max-age=86400') } '/civic/login.js', '/civic/page.css'), '',
+    is(join("\n", map { faults_of($_, $get->($_), 'public, max-age=300') } '/civic/login.js', '/civic/page.css'), '',
         "$way: and what they load");
     my @site = map { join ', ', $get->($_, $session)->header('Content-Security-Policy') } '/', '/m/';
     is(scalar(grep { /^default-src 'self' https:\/\/site\.example/ } @site), 2, "$way: the site's stays on its own pages");

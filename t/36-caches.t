@@ -108,6 +108,6 @@ for my $quick (qw(On Off)) {
     is(join('|', ask('/m/always', $session)->header('Cache-Control')), 'no-store', 'also one that it always sets');
     like(join(', ', ask('/m/expires', $session)->header('Cache-Control')), qr/max-age=3600/, 'and that of mod_expires');
     is(scalar(ask('/o/file.txt', $session)->header('Cache-Control')), undef, 'nothing is said of what is open');
-    is(scalar(ask('/civic/page.css', $session)->header('Cache-Control')), 'public, max-age=86400', 'or of our own files');
+    is(scalar(ask('/civic/page.css', $session)->header('Cache-Control')), 'public, max-age=300', 'or of our own files');
     is(scalar(() = $server->error_log =~ /exit signal/g), 0, 'no child has died');
 }

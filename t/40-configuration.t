@@ -74,6 +74,18 @@ my %files = (
     'nocolon.proxy' => "password\n",
     'two.proxy'    => "a:b\nc:d\n",
     'long.proxy'   => 'a:' . 'b' x 512,
+    'good.lang'    => '{"_dir":"rtl","page.again":"x","page.forbidden":"x {account}"}',
+    'empty.lang'   => '{}',
+    'list.lang'    => '[]',
+    'comma.lang'   => qq({\n"page.again":"x",\n}),
+    'key.lang'     => '{"page.agaim":"x"}',
+    'dir.lang'     => '{"_dir":"down"}',
+    'name.lang'    => '{"page.forbidden":"{acount}"}',
+    'number.lang'  => '{"page.again":1}',
+    'none.lang'    => '{"page.again":""}',
+    'long.lang'    => '{"page.again":"' . 'x' x 801 . '"}',
+    'bytes.lang'   => qq({"page.again":"\xff"}),
+    'large.lang'   => '{}' . ' ' x 131_072,
 );
 $server->write_file($_, $files{$_}, 0600) for keys %files;
 mkdir "$dir/folder";
@@ -100,6 +112,7 @@ sub section {
     return sprintf qq{<CivicApplication "%s">\n%s%s\n</CivicApplication>\n}, $id // 'CO-A', $rest, $line;
 }
 my $application = section('');
+my $dbd = "LoadModule dbd_module \${CIVIC_MODULES}/mod_dbd.so\n";
 my %around = (
     application => sub { section(shift) },
     server      => sub {"$application\n$_[0]\n"},
@@ -239,6 +252,7 @@ my @cases = (
         map { ($_ => qr/must be a host's name, or \*\. and a domain; no scheme, no path, no port/) } '*', '*.',
         'https://a.example', 'a.example/x', 'a.example:443', 'a*.example', '*.*.example', '""', 'fine.example *.com/'
     ],
+    [ application => 'CivicDocumentImage', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUse',
         ['CO-A'],
         'CO-B' => qr/no such application here: add <CivicApplication CO-B> or name one that exists/,
@@ -249,10 +263,21 @@ my @cases = (
         map { ($_ => qr/must be the name of a scope request, as ANONYMOUS_LOGIN, BASIC_SIGNUP or PROOF_OF_IDENTITY/) }
             qw(basic_signup BASIC-SIGNUP ""), 'X' x 65
     ],
+    [ location => 'CivicDocumentImageTicket', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [ location => 'CivicHideIntro', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   location => 'CivicUnauthenticated',
         [qw(auto page 401 pass PASS)],
         map { ($_ => qr/must be auto, page, 401 or pass/) } qw(403 login "")
+    ],
+    [   location => 'CivicOnLogin',
+        [ qw(/ /welcome /welcome?a=b off), 'http://localhost/welcome', 'http://LOCALHOST:80' ],
+        map({ ($_ => qr/must be a path of this site with one slash first, as \/welcome, or an URL of this site/) }
+            qw(welcome //evil.example/ "" javascript:alert(1) ftp://localhost/), '"/a b"', '/\\\\evil.example', 'http://localhost//evil.example'),
+        map({ ($_ => qr/the URL must have a host, and no user/) } qw(https:///x http://jane@localhost/ http://localhost%40evil.example/)),
+        map({ ($_ => qr{is not this site, which is http://localhost by its ServerName: name a path, as /x}) }
+            qw(https://localhost/x http://localhost:8080/x http://localhost.evil.example/x http://evil.example/x)),
+        '/x#top'       => qr/an address with # cannot have the parameter return/,
+        '/x?a&return=' => qr/its parameter return is added by the module/,
     ],
     [   location => 'CivicRemoteUser',
         [qw(userId contact.personal.email verifications.levels.CIVIC:IAL1)],
@@ -267,6 +292,20 @@ my @cases = (
             map({ ($_ => $interval) } qw(soon -5 5m 5min30s 0x10 ""), '1.5h', '9999999999'),
             map({ ($_ => $span) } qw(0 999ms 99999h))
         ] } qw(CivicSessionIdle CivicSessionLife)),
+    [ location => 'CivicSecondFactor', [qw(Off off)], map { ($_ => qr/must be On or Off/) } qw(maybe 2 "") ],
+    [ location => 'CivicEnroll', [qw(self closed CLOSED)], map { ($_ => qr/must be closed or self/) } qw(open On "") ],
+    [ location => 'CivicEnrollShared', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicSecondFactorMaxAge',
+        [qw(30 10min 12h 30000ms)],
+        map({ ($_ => $interval) } qw(soon -5 5m 5min30s ""), '9999999999'),
+        map({ ($_ => qr/must be at least 30 seconds/) } qw(1 29s 29999ms)),
+    ],
+    [ location => 'CivicRecovery', [qw(1 10 16 0 Off off)], map { ($_ => qr/must be a number of codes, 1 to 16, or Off/) } qw(17 -1 1x 1000 On "") ],
+    [   host => 'CivicEnrollmentStore',
+        [ 'dbm:enrollments', 'dbm:/var/lib/civic/enrollments' ],
+        map({ ($_ => qr{must be dbm:path, as dbm:/var/lib/civic/enrollments, or dbd}) } qw(dbm dbm: file:/x DBM:/x dbd:x shm "")),
+        dbd => qr/dbd is the database of mod_dbd, which is not loaded/,
+    ],
     [ location => 'CivicSessionActivity', [qw(On Off)], map { ($_ => qr/must be On, Off or expr=/) } qw(auto "") ],
 
     [ location => 'CivicIdentity', [qw(env headers both none BOTH)], map { ($_ => qr/must be env, headers, both or none/) } qw(header "") ],
@@ -309,10 +348,66 @@ my @cases = (
         map({ ($_ => qr/a header's name has letters, digits and -, a letter first/) } qw("" 9x -x X_User), '"X User"', 'x' x 65),
         map { ($_ => qr/it would take away a header that HTTP needs/) } qw(Host content-length Cookie Authorization Transfer-Encoding)
     ],
+    [ location => 'CivicAssertion', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicAssertionAudience',
+        [ 'orders', 'https://orders.example.org/', 'x' x 256 ],
+        map { ($_ => qr/must be a name or URL that the application expects, of 1 to 256 visible ASCII characters/) } '""', '"a b"',
+        'x' x 257, "\xc3\xbc", 'a\\b', "'a\"b'"
+    ],
+    [   server => 'CivicAssertionKeyFile',
+        [ qw(prime256v1.pem good.jwk), 'prime256v1.pem good.jwk' ],
+        'secp384r1.pem'           => qr/the key is not of curve P-256/,
+        'rsa.pem'                 => qr/the key is not of curve P-256/,
+        'encrypted.pem'           => qr/no private key that can be read without a passphrase/,
+        'public.pem'              => qr/no private key that can be read/,
+        'missing'                 => $file,
+        'folder'                  => qr/not a file of at most 64 KiB/,
+        'prime256v1.pem missing'  => $file,
+        'prime256v1.pem rsa.pem'  => qr/CivicAssertionKeyFile rsa\.pem: the key is not of curve P-256/,
+        'good.jwk good.jwk'       => qr/CivicAssertionKeyFile good\.jwk: both files hold the same key/,
+        map { ($_ => qr/CivicAssertionKeyFile: this is the private key of <CivicApplication CO-A>: assertions need one of their own/) }
+            'good.key', 'good.jwk zeros.key'
+    ],
     [   server => 'CivicWebSocketCheck',
         [qw(1 5s 1min)], map({ ($_ => $interval) } qw(soon -1 "")), map { ($_ => $span) } qw(0 500ms)
     ],
 
+    [   location => 'CivicLoginPage', # what may be in it: t/67-login-page.t
+        [ Civic::Env::source_dir() . '/conf/login-page.html', 'Off' ], 'missing' => qr/it cannot be read: \S/, 'good.key' => qr/\{\{head\}\} is missing/
+    ],
+    [   location => 'CivicStyle',
+        [ '/own.css', '/own.css /logo.png', 'https://a.example/a.css https://b.example/b.png', 'Off' ],
+        'http://a.example/a.css' => qr/use https, or be a path of this site/, '/a.css b.png' => qr/CivicStyle b\.png: it must start with/
+    ],
+    [   location => 'CivicPagePolicy',
+        [ 'add "img-src https://a.example"', 'set "default-src \'self\'"' ],
+        'x img-src' => qr/it must be add or set/, 'add "img-scr x"' => qr/img-scr is not a directive that sources can be added to/
+    ],
+    [   location => 'CivicPreservePost',
+        [qw(1 65536 1048576 Off)], map { ($_ => qr/must be a number of bytes, 1 to 1048576, or Off/) } qw(0 1048577 99999999 -1 64k On "")
+    ],
+    [ location => 'CivicPreflight', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
+    [   location => 'CivicLanguage',
+        [qw(auto AUTO en DE de-AT pt-BR)],
+        it => qr/CivicLanguage it: this language is not there: add it by CivicLanguageFile, or say auto/,
+        map { ($_ => qr/must be auto or the tag of a language, as de/) } qw(* de_AT de- ""), '"de at"', 'x' x 9
+    ],
+    [   host => 'CivicLanguageFile',
+        [ 'it good.lang', 'de-CH good.lang', 'DE empty.lang', "en $dir/good.lang" ],
+        map({ ("$_ good.lang" => qr/must be the tag of a language, as it or pt-BR/) } qw(* d1 auto it_IT), '"i t"'),
+        'it nowhere.lang' => qr/nowhere\.lang: it cannot be read: \S/,
+        'it folder'       => qr/folder: it cannot be read: \S/,
+        'it list.lang'    => qr/list\.lang: it must be one flat JSON object/,
+        'it comma.lang'   => qr/comma\.lang: line 3: /,
+        'it bytes.lang'   => qr/bytes\.lang: line 1: /,
+        'it key.lang'     => qr/"page\.agaim": there is no such key/,
+        'it dir.lang'     => qr/"_dir": it must be ltr or rtl/,
+        'it name.lang'    => qr/"page\.forbidden": it has no placeholder \{acount\}/,
+        'it number.lang'  => qr/"page\.again": it is not a string/,
+        'it none.lang'    => qr/"page\.again": a text has 1 to 800 bytes, this has 0/,
+        'it long.lang'    => qr/"page\.again": a text has 1 to 800 bytes, this has 801/,
+        'it large.lang'   => qr/it has over 131072 bytes/,
+    ],
     [ location => 'CivicStatusActions', [qw(On off)], map { ($_ => qr/must be On or Off/) } qw(maybe 1 "") ],
     [   host => 'CivicSessionsPerUser',
         [qw(0 1 99999)], map { ($_ => qr/must be a number of 1 to 99999, or 0 for any/) } qw(-1 100000 two 1.5)
@@ -416,7 +511,38 @@ my @wholes = (
     [ 'CivicUse of another host', "$vhost$application</VirtualHost>\n<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicUse CO-A\n</Location>\n</VirtualHost>\n",
         qr/no such application here/ ],
     [ 'CivicUse for all hosts, of one of them', "$vhost$application</VirtualHost>\n<Location /x>\nCivicUse CO-A\n</Location>\n", '' ],
+    [ 'CivicLanguage of a file', "CivicLanguageFile it good.lang\n$vhost<Location /x>\nCivicLanguage it-CH\n</Location>\n</VirtualHost>\n", '' ],
+    [ 'CivicLanguage of another host\'s file', "${vhost}CivicLanguageFile it good.lang\n</VirtualHost>\n<Location /x>\n>>CivicLanguage it\n</Location>\n",
+        qr/CivicLanguage it: this language is not there/ ],
+    [ 'a second factor without a store', "$application<Location /x>\n>>CivicSecondFactor On\n</Location>\n",
+        qr{CivicSecondFactor: it needs a place for who is who: say CivicEnrollmentStore dbm:/var/lib/civic/enrollments} ],
+    [ 'one with a store', "${application}CivicEnrollmentStore dbm:x\n<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    [ 'one with the store of another host', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
+        . "<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicSecondFactor On\n</Location>\n</VirtualHost>\n", qr/CivicSecondFactor: it needs a place/ ],
+    [ 'one for all hosts, of which one has a store', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
+        . "<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    [ 'a query without dbd', ">>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/CivicEnrollmentQuery: it has no use without CivicEnrollmentStore dbd/ ],
+    [ 'a query for files', "CivicEnrollmentStore dbm:x\n>>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/it has no use without CivicEnrollmentStore dbd/ ],
+    [ 'a query that there is not', ">>CivicEnrollmentQuery guess \"SELECT 1\"\n", qr/CivicEnrollmentQuery guess: there is no such query: find, \w+/ ],
+    [ 'a query without SQL', ">>CivicEnrollmentQuery find\n", qr/takes two arguments/ ],
+    [ 'a query of no SQL', ">>CivicEnrollmentQuery find \"\"\n", qr/takes two arguments|the SQL is missing/ ],
+    [ 'a query in a location', "<Location /x>\n>>CivicEnrollmentQuery find \"SELECT 1\"\n</Location>\n", $here ],
+    [ 'a database', "$dbd>>CivicEnrollmentStore dbd\nCivicEnrollmentQuery find \"SELECT 1\"\n", '' ],
     [ 'AuthType of somebody else', "<Location /x>\nAuthType Basic\n</Location>\n", '' ],
+    [ 'assertions of several nodes', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\n<Location /x>\n>>CivicAssertion On\n</Location>\n",
+        qr/CivicAssertion: with this session store, several nodes may answer: it needs CivicAssertionKeyFile, the same file on every node/ ],
+    [ 'assertions of several nodes, with a key', "${application}CivicSessionStore socache:shmcb\nCivicSealKeyFile good.seal\nCivicAssertionKeyFile good.jwk\n<Location /x>\nCivicAssertion On\n</Location>\n", '' ],
+    [ 'assertions of a whole host', "$application${vhost}CivicAssertion On\nCivicAssertionAudience x\n</VirtualHost>\n", '' ],
+    (map { [ "CivicOnLogin in a host: $_->[0]", "$vhost<Location /x>\n" . ($_->[2] ? '>>' : '') . "CivicOnLogin $_->[1]\n</Location>\n$_->[0]\n</VirtualHost>\n", $_->[2] // '' ] }
+        [ 'ServerName https://www.example.org', 'https://www.example.org/welcome' ],
+        [ 'ServerName https://www.example.org', 'https://WWW.example.org:443/welcome' ],
+        [ 'ServerName https://www.example.org', 'http://www.example.org/welcome', qr{not this site, which is https://www\.example\.org by its ServerName: name a path, as /welcome} ],
+        [ 'ServerName https://www.example.org', 'https://example.org/welcome', qr/not this site/ ],
+        [ 'ServerName www.example.org:80', 'http://www.example.org/welcome' ],
+        [ 'ServerName www.example.org', 'http://www.example.org:1/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'https://www.example.org/welcome' ],
+        [ "ServerName www.example.org:443\nSSLEngine on", 'http://www.example.org/welcome', qr/not this site, which is https/ ],
+        [ "ServerName www.example.org:80\nSSLEngine off", 'https://www.example.org/welcome', qr/not this site, which is http:/ ]),
     [ 'the smallest', $application . $guarded, '' ],
 );
 
@@ -431,6 +557,13 @@ my %value = (
     CivicExchangeTimeout => '10s', CivicExchangeLimit => '10', CivicIdentity => 'env', CivicClaims => 'all',
     CivicHeaderPrefix => 'Civic-', CivicUserHeader => 'X-User', CivicWebSocketCheck => '5s',
     CivicCallbackLimit => '300/min',
+    CivicAssertion => 'On', CivicAssertionAudience => 'orders', CivicAssertionKeyFile => 'good.jwk',
+    CivicSecondFactor => 'Off', CivicEnroll => 'self', CivicEnrollShared => 'On',
+    CivicSecondFactorMaxAge => '10min', CivicRecovery => '10', CivicEnrollmentStore => 'dbm:x',
+    CivicLoginPage => 'Off', CivicStyle => '/own.css /logo.png', CivicPagePolicy => 'add "img-src https://a.example"', CivicPreservePost => '100',
+    CivicPreflight => 'On',
+    CivicLanguage => 'de', CivicLanguageFile => 'it good.lang',
+    CivicOnLogin => '/welcome', CivicDocumentImage => 'On', CivicDocumentImageTicket => 'On',
 );
 my (@places, %context);
 for my $case (@cases) {
@@ -444,14 +577,14 @@ for my $case (@cases) {
     }
     elsif ($context ne 'location') {
         push @places, [ "$line in a location", $around{location}->(">>$line"), $here ];
-        my $global = $name =~ /Store|Seal|ExchangeLimit|WebSocket/;
+        my $global = $name =~ /SessionStore|Seal|AssertionKey|ExchangeLimit|WebSocket/;
         push @places, [ "$line in a host", $around{host}->(($global ? '>>' : '') . $line), $global ? $main : '' ];
     }
-    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims/ ? qr/takes/ : qr/takes (?:one|1-2|one or two) argument/;
-    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions/;
+    my $none = $name =~ /Cookie$|BrowserLibrary|PayloadHosts|Claims|PagePolicy/ ? qr/takes/ : qr/takes (?:one|1-2|one or two|two) argument/;
+    $none = qr/must be On or Off|takes one argument/ if $name =~ /HideIntro|Activity|Actions|Assertion$|SecondFactor$|Shared|Preflight|DocumentImage/;
     push @places, [ "$name without a value", $around{$context}->(">>$name"), $none ];
     push @places, [ "$name with one value too many", $around{$context}->(">>$line x"), qr/takes/ ]
-        if $name !~ /Cookie$|SealKey|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions/;
+        if $name !~ /Cookie$|SealKey|AssertionKey|Assertion$|BrowserLibrary|PayloadHosts|Claims|HideIntro|Activity|Actions|SecondFactor$|Shared|Preflight|DocumentImage/;
 }
 
 my @all;
@@ -468,7 +601,7 @@ plan tests => @all + 2;
 # Every directive of the manual is here.
 my %manual = map { ($_ => 1) } slurp(Civic::Env::source_dir() . '/doc/directives.md') =~ /^## `(Civic\w+)`/mg;
 # Those that only a store of several nodes has are tried beside it.
-my %tried = map { ($_ => 1) } keys %context,
+my %tried = map { ($_ => 1) } keys %context, 'CivicEnrollmentQuery',
     slurp(dirname(__FILE__) . '/64-store-configuration.t') =~ /\b(CivicSessionStore\w+File)\b/g;
 is_deeply([ sort keys %tried ], [ sort keys %manual ], 'each directive of doc/directives.md is tried');
 

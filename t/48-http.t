@@ -111,6 +111,6 @@ is($whole->header('Content-Type'), 'text/html; charset=utf-8', 'the type of the 
 for my $asset ($whole->content =~ m{(?:src|href)="(/civic/[^"]+)"}g) {
     my $answer = $client->fetch($asset =~ s/&amp;/&/gr);
     is($answer->code, 200, "$asset: there without a login");
-    like($answer->header('Cache-Control'), qr/public, max-age=86400/, "$asset: and may be cached");
+    like($answer->header('Cache-Control'), qr/public, max-age=31536000, immutable/, "$asset: and may be kept");
 }
 is($client->request('POST', '/civic/login.js')->code, 405, 'assets are read only');

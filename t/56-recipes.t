@@ -8,11 +8,16 @@ use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 
 use lib 't/lib';
+use Civic::Ajp ();
 use Civic::Client ();
+use Civic::Clock ();
 use Civic::Env ();
+use Civic::Jose ();
 use Civic::Php ();
+use Civic::Process ();
 use Civic::Radicale ();
 use Civic::Server ();
+use Civic::Uwsgi ();
 use Civic::WebSocket ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
@@ -28,22 +33,34 @@ my (%recipe, @headings);
         elsif (/^## (.*)/) { push @headings, $heading = $1 }
     }
 }
+my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
-    'A single-page application and its API', 'WebSockets', 'uwsgi and AJP');
-plan tests => 36;
-is_deeply(\@headings, \@tried, 'each recipe is tried');
+    'Sign-up completion', 'The document\'s picture', 'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
+plan tests => 60 + 9;
+is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
 my %port_of;
 @port_of{@tried} = map {"HOST$_"} 0 .. $#tried;
 my ($php, $radicale, $echo) = (Civic::Php->start, Civic::Radicale->start, Civic::WebSocket->start);
-my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND' ]);
+my ($uwsgi, $ajp) = (Civic::Uwsgi->start, Civic::Ajp->start(secret => 'between-us'));
+my $clock = Civic::Clock->new;
+my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND', 'TOKENS' ], env => { $clock->env });
+my %verifier = map { $_ => Civic::Process->new } qw(js python);
 my $root = $server->dir . '/htdocs';
-make_path(map {"$root/$_"} qw(public members app));
+make_path(map {"$root/$_"} qw(public members app account));
 my %files = (
     'index.html' => 'START', 'public/index.html' => 'PUBLIC', 'favicon.ico' => 'ICON', 'app/index.html' => 'SHELL',
     'members/index.php' => $recipe{PHP}{php},
+    'members/welcome.php' => $recipe{'Sign-up completion'}{php}, 'account/photo.php' => $recipe{'The document\'s picture'}{php},
 );
+# Where its application stores what it needs, and where the site is.
+my $stored = $server->dir . '/stored';
+mkdir $stored;
+chmod 0777, $stored;
+$files{'members/welcome.php'} = replaced($files{'members/welcome.php'}, '/srv/members' => $stored);
+$files{'account/photo.php'} = replaced($files{'account/photo.php'},
+    'www.example.org' => 'localhost:' . $server->port($port_of{'The document\'s picture'}));
 $server->write_file("htdocs/$_", $files{$_}) for keys %files;
 my $users = $server->write_file('users', 'tim:{SHA}' . sha1_base64('secret') . "=\n");
 my $backend = '127.0.0.1:${CIVIC_PORT_BACKEND}';
@@ -67,8 +84,13 @@ my %inside = (
     'An application that wants a header of its own' =>
         { 'http://127.0.0.1:5232' => 'http://127.0.0.1:' . $radicale->port, '/etc/apache2/calendars.htpasswd' => $users },
     'PHP' => { '/run/php/php-fpm.sock' => $php->socket },
+    'Sign-up completion' => { '/run/php/php-fpm.sock' => $php->socket },
+    'The document\'s picture' => { '/run/php/php-fpm.sock' => $php->socket },
     'A single-page application and its API' => { 'http://127.0.0.1:8080' => "http://$backend" },
     'WebSockets' => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $echo->port },
+    'uwsgi and AJP' => { 'uwsgi://127.0.0.1:3031' => 'uwsgi://127.0.0.1:' . $uwsgi->port, 'ajp://127.0.0.1:8009' => 'ajp://127.0.0.1:' . $ajp->port,
+        'secret=...' => 'secret=between-us' },
+    $verifies => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{js}->port },
 );
 
 sub replaced {
@@ -82,9 +104,19 @@ my $conf = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
 $conf .= "CivicWebSocketCheck 1s\nInclude \${CIVIC_T}/conf/backend.conf\n";
 for my $name (@tried) {
     my $address = "127.0.0.1:\${CIVIC_PORT_$port_of{$name}}";
+    my $keeps = $name eq 'The document\'s picture' ? "CivicDocumentImage On\n" : '';
     $conf .= "Listen $address\n" . replaced($recipe{''}{apache}, %frame, '*:443' => $address,
+        'www.example.org' => "localhost:\${CIVIC_PORT_$port_of{$name}}",
+        '</CivicApplication>' => $keeps . $frame{'</CivicApplication>'},
         '# the recipe' => replaced($recipe{$name}{apache}, %{ $inside{$name} || {} }));
 }
+# The same site once more: the other program, and tokens to be seen.
+my $site = "localhost:\${CIVIC_PORT_$port_of{$verifies}}";
+$conf .= replaced($recipe{''}{apache}, %frame, '*:443' => '127.0.0.1:${CIVIC_PORT_TOKENS}', 'www.example.org' => $site,
+    '# the recipe' => replaced($recipe{$verifies}{apache}, 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{python}->port)
+        . "ScriptAliasMatch ^/token/ \${CIVIC_T}/cgi-bin/echo.pl\nCivicAssertion On\n<Location /token/>\nAuthType Civic\nAuthName X\nRequire valid-user\n</Location>\n"
+        . "<Location /token/orders>\nCivicAssertionAudience orders\n</Location>\n");
+$conf .= "Listen 127.0.0.1:\${CIVIC_PORT_TOKENS}\n";
 $server->write_conf($conf);
 my ($status, $said) = $server->configtest;
 is($status, 0, 'httpd takes all of them') or diag $said;
@@ -142,8 +174,35 @@ $name = $tried[3];
 is(browser($name)->get('/members/')->code, 401, "$name: the login comes first");
 is(browser($name, '/members/')->get('/members/', CIVIC_USER_ID => 'x')->content, "$JANE jane\@example.com\n", "$name: the script knows who it is");
 
-# ---- a single-page application ----
+# ---- sign-up completion ----
 $name = $tried[4];
+$client = browser($name);
+my ($in) = $client->login('/members/index.php?id=7');
+my $location = $client->json($in)->{location};
+is($location, '/members/welcome.php?return=/members/index.php%3Fid%3D7', "$name: the page comes first");
+my $answer = $client->get($location);
+is($answer->code . $answer->header('Location'), '303/members/index.php?id=7', "$name: and leads to where she wanted to go");
+is($client->get('/members/index.php?id=7')->code, 200, "$name: there she is");
+is(join(' ', map { do { local (@ARGV, $/) = $_; <> } } glob "$stored/*"), 'jane@example.com', "$name: her address was stored");
+is(browser($name)->get($location)->code, 401, "$name: the page is not for who is not logged in");
+is(join(' ', map { $client->get("/members/welcome.php$_")->header('Location') // 'none' } '', '?return=', '?return=//evil.example',
+        '?return=https://evil.example/', '?return=/%5Cevil.example', '?return=/a%5C', '?return[]=/a', '?return=/a%0D%0Ab', '?return=%20/a', '?return=evil'),
+    join(' ', ('/members/') x 10), "$name: and leads nowhere else");
+is($client->get('/members/welcome.php?return=/members/x%23y')->header('Location'), '/members/x#y', "$name: with what stands behind a #");
+
+# ---- the document's picture ----
+$name = $tried[5];
+$client = browser($name, '/account/photo.php', image => 5000);
+like($client->get('/account/photo.php')->content, qr/^(?:5000 bytes of )/, "$name: the application has it");
+is(length $client->fetch('/civic/image')->content, 5000, "$name: and so has the browser");
+my $person = browser($name, '/account/photo.php');
+like($person->get('/account/photo.php')->content, qr{^\d+ bytes of image/png$}, "$name: somebody else's");
+my ($bare) = $client->clear && ($client->login('/account/photo.php', data => [ map { { label => $_, value => 'x', isValid => JSON::PP::true, isOwner => JSON::PP::true } } 'documents.genericId.name' ]))[0];
+is($bare->code, 200, "$name: somebody who shows none");
+is($client->get('/account/photo.php')->content, "No picture is kept.\n", "$name: and the application knows");
+
+# ---- a single-page application ----
+$name = $tried[6];
 $guest = browser($name);
 ok(Civic::Client::login_page($guest->get('/app/orders/7')), "$name: a deep link leads to the login page");
 my $refused = $guest->get('/api/orders');
@@ -172,7 +231,7 @@ is(script('none=1', '/api/orders'), "reload\n", "$name: and asks for the page ag
 is(script(join('=', $client->session_cookie), '/app/../nowhere'), "404 false\n", "$name: any other answer is the application's");
 
 # ---- WebSockets ----
-$name = $tried[5];
+$name = $tried[7];
 my $port = $server->port($port_of{$name});
 $client = browser($name, '/chat/');
 my $cookie = 'Cookie: ' . join('=', $client->session_cookie) . "\r\n";
@@ -183,4 +242,47 @@ my $socket = $open->("https://localhost:$port", $cookie);
 is($Civic::Client::JSON->decode($socket->receive // '{}')->{headers}{'civic-user-id'}, $JANE, "$name: the back end knows who it is");
 $client->post_form('/civic/logout', '');
 ok($socket->is_closed_within(5), "$name: closed after the logout");
+
+# ---- uwsgi and AJP ----
+$name = $tried[6];
+is(browser($name)->get($_)->code, 401, "$name, $_: the login comes first") for '/python/', '/java/';
+$client = browser($name, '/python/');
+$env = env($client, '/python/', CIVIC_USER_ID => 'FORGED', 'Civic-User-Id' => 'FORGED');
+is($env->{REMOTE_USER}, $JANE, "$name: uwsgi knows who it is");
+is($env->{CIVIC_CONTACT_PERSONAL_EMAIL} . ' ' . ($env->{HTTP_CIVIC_USER_ID} // '-'), 'jane@example.com -', "$name: by variables");
+$env = env($client, '/java/', 'Civic-User-Id' => 'FORGED');
+is($env->{REMOTE_USER}, $JANE, "$name: so does AJP");
+is($env->{HTTP_CIVIC_USER_ID}, $JANE, "$name: by headers");
+
+# ---- an application that verifies: both programs ----
+$name = $verifies;
+my %as_here = ('https://www.example.org' => 'https://localhost:' . $server->port($port_of{$name}));
+my %command = (
+    js => [ 'node', Civic::Jose::program("recipe-$$.mjs", replaced($recipe{$name}{js}, %as_here, 8080 => $verifier{js}->port)) ],
+    python => [ -x '/usr/bin/python3' ? '/usr/bin/python3' : 'python3',
+        $server->write_file('verify.py', replaced($recipe{$name}{python}, %as_here, 8080 => $verifier{python}->port)) ],
+);
+local @ENV{qw(NODE_EXTRA_CA_CERTS SSL_CERT_FILE)} = ("$ENV{CIVIC_KEYS}/ca.pem") x 2;
+for (sort keys %command) { $verifier{$_}->launch(@{ $command{$_} }); $verifier{$_}->wait_for_port }
+my $tokens = Civic::Client->new(site => 'https://localhost:' . $server->port('TOKENS'))->logged_in('/token/');
+my $token = sub { return env($tokens, "/token/$_[0]")->{HTTP_CIVIC_ASSERTION} };
+my ($good, $foreign) = map { $token->($_) } 'orders', 'other';
+$clock->step(-120);
+my $stale = $token->('orders');
+$clock->step(0);
+my ($header, $payload, $signature) = split /\./, $good;
+my %refused = (
+    'no token' => undef, 'nonsense' => 'x.y.z', 'one for another application' => $foreign, 'one that is too old' => $stale,
+    'one that was changed' => join('.', $header, (split /\./, $stale)[1], $signature), 'one without a signature' => "eyJhbGciOiJub25lIn0.$payload.",
+);
+for my $kind (sort keys %command) {
+    my $browser = $kind eq 'js' ? browser($name, '/orders/') : $tokens;
+    is($browser->get('/orders/', 'Civic-Assertion' => 'x')->content, "$JANE jane\@example.com\n", "$name, $kind: by the front door");
+    my $direct = Civic::Client->new(site => 'http://127.0.0.1:' . $verifier{$kind}->port);
+    my $code = sub { return $direct->get('/', 'Civic-User-Id' => $JANE, 'Civic-Assertion' => $_[0])->code };
+    is($code->($good), 200, "$name, $kind: what is signed for it counts wherever it comes from");
+    is($code->($refused{$_}), 403, "$name, $kind: but not $_") for sort keys %refused;
+    is(browser($name)->get('/orders/')->code, 401, "$name, $kind: nobody gets there without a session");
+}
+unlink $command{js}[1];
 is(() = $server->error_log =~ /exit signal/g, 0, 'no child has died');

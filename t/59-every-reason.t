@@ -8,13 +8,15 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(sha1_base64 sha256_hex);
 use IO::Socket::INET ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Civic::Check qw(refused);
+use Civic::Enrollments ();
+use Civic::Factor ();
 use Civic::Log ();
 use Civic::Seal ();
 use Civic::Server ();
@@ -23,7 +25,17 @@ my $key = Civic::Seal::new_key();
 my $browser = 'a browser\'s id..';
 my $nobody = Civic::Env::free_port();
 
-my $server = Civic::Server->site(ports => [qw(DEAD UNTRUSTED UNCLEAR SLOW FEW)], conf => join '', <<'END',
+# Civic behind another login, for four accounts.
+my $accounts = Civic::Enrollments->new;
+$accounts->htcivic(add => 'CO-ALPHA', $_ => 'a' x 64) for qw(linked);
+sub factor {
+    my ($port, $store) = @_;
+    my $basic = "AuthType Basic\nAuthName X\nAuthUserFile users\nRequire valid-user\nCivicSecondFactor On\nCivicRecovery 1\n";
+    return Civic::Server::host($port => Civic::Server::application('CO-ALPHA') . "CivicEnrollmentStore $store\n"
+        . "<Location /closed>\n$basic</Location>\n<Location /self>\n${basic}CivicEnroll self\n</Location>\n");
+}
+
+my $server = Civic::Server->site(ports => [qw(DEAD UNTRUSTED UNCLEAR SLOW FEW FACTOR LOST)], conf => join '', <<'END',
 CivicSessionStore shm(262144)
 CivicSealKeyFile seal.key
 CivicExchangeTimeout 1s
@@ -32,9 +44,11 @@ END
     Civic::Server::host(DEAD => Civic::Server::application('CO-ALPHA', CivicApiUrl => "https://localhost:$nobody/sip")),
     Civic::Server::host(UNTRUSTED => Civic::Server::application('CO-ALPHA', CivicCACertificateFile => undef)),
     Civic::Server::host(UNCLEAR => Civic::Server::application('CO-ALPHA') . Civic::Server::application('CO-BETA')),
+    factor(FACTOR => $accounts->store), factor(LOST => 'dbm:' . $accounts->dir . '/lost'),
     Civic::Server::host(FEW => Civic::Server::application('CO-ALPHA') . "CivicCallbackLimit 1/h\n"),
     Civic::Server::host(SLOW => Civic::Server::application('CO-ALPHA') . "CivicExchangeTimeout 5s\n"));
 $server->write_file('seal.key', $key, 0600);
+$server->write_file('users', join '', map { "$_:{SHA}" . sha1_base64('secret') . "=\n" } qw(linked first second));
 $server->start;
 
 # Without random numbers: OpenSSL is told to use a generator that it does not have.
@@ -117,6 +131,20 @@ sub oftener_than_allowed {
     return $server->client('FEW')->callback('x', 'x');
 }
 
+# Somebody who has passed the first login.
+sub behind {
+    my ($name, $port) = @_;
+    my $client = $server->client($port // 'FACTOR');
+    $client->{agent}->default_header(Authorization => Civic::Factor::basic($name, 'secret'));
+    return $client;
+}
+
+sub linked_twice {
+    Civic::Factor::enroll(behind('first'), '/self/', 'jane');
+    $_[0] = $server->mark;
+    return Civic::Factor::enroll(behind('second'), '/self/', 'jane');
+}
+
 sub fault { my $fault = shift; return sub { login(fault => $fault) } }
 sub code { my %how = @_; return sub { with_state(state_of(), token(%how)) } }
 
@@ -132,6 +160,15 @@ my @reasons = (
     [ 'remote-user-missing' => sub { $server->client->logged_in('/email/', person => 'stale')->get('/email/') } ],
     [ 'login-not-fresh'     => sub { sleep 0.1 while time < $logged_in + 1.1; $old->fetch('/fresh/') } ],
     [ 'rule-not-met'        => sub { $old->fetch("/nobody/") } ],
+    [ 'no-picture'          => sub { $old->fetch('/civic/image') } ],
+    # behind another login
+    [ 'second-factor-required' => sub { behind('linked')->fetch('/self/') } ],
+    [ 'link-required'          => sub { my $first = behind('first'); $first->login('/self/'); $first->fetch('/self/') } ],
+    [ 'not-enrolled'           => sub { behind('first')->fetch('/closed/') } ],
+    [ 'second-factor-foreign'  => sub { (behind('linked')->login('/closed/'))[0] } ],
+    [ 'identity-taken'         => \&linked_twice ],
+    [ 'recovery-refused'       => sub { my $linked = behind('linked');
+        Civic::Factor::submit($linked, Civic::Factor::form($linked->get('/self/'), '/recover'), code => 'x') } ],
     # what the login page sends
     [ 'method'              => sub { $server->client->get('/civic/callback') } ],
     [ 'too-many-attempts'   => \&oftener_than_allowed ],
@@ -177,6 +214,7 @@ my @reasons = (
     [ 'not-configured'       => sub { $server->client('UNCLEAR')->get('/members/') } ],
     [ 'internal'             => sub { $_[0] = $broken->start->mark; $broken->client('SITE', site => 'http://localhost:' . $broken->port('SITE'))->get('/members/') } ],
     [ 'exchange-busy'        => \&while_it_hangs ],
+    [ 'enrollment-unavailable' => sub { behind('linked', 'LOST')->fetch('/closed/') } ],
     [ 'store-unavailable'    => \&without_store ],
 );
 

@@ -11,7 +11,7 @@ use Civic::Client ();
 use Civic::Sandbox ();
 use Civic::Sip ();
 
-plan tests => 192;
+plan tests => 206;
 
 my $sandbox = Civic::Sandbox->new;
 my $app = Civic::Sip->new('CO-ALPHA');
@@ -119,3 +119,14 @@ refused($app->exchange($sandbox->token(appId => 'CO-ALPHA'), token => $token), 4
     qr/used before/, 'the request token a second time');
 is($app->exchange($sandbox->token(appId => 'CO-ALPHA', claims => { sub => 'civic-sip-hosted-service' }))->code,
     200, 'a code in the older form');
+
+# ---- many at once: each is a code of its own ----
+my @codes = $sandbox->tokens(256, appId => 'CO-ALPHA', person => 'minor');
+is(scalar @codes, 256, 'as many codes as were wanted');
+my %distinct = map { ($_ => 1) } @codes;
+is(scalar keys %distinct, 256, 'all different');
+for my $which (0, 255) {
+    is($app->exchange($codes[$which])->code, 200, "code $which is exchanged");
+    refused($app->exchange($codes[$which]), 403, qr/duplicate/, "code $which a second time");
+}
+is($sandbox->try('/sandbox/token', appId => 'CO-ALPHA', count => $_)->code, 400, "count $_: 400") for 0, 257;

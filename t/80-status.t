@@ -93,7 +93,7 @@ like($css->content, qr/prefers-color-scheme: ?dark/, 'for dark as well');
 # ---- JSON ----
 my $json = $client->json($client->fetch('/operator/numbers?format=json'));
 is_deeply([ sort keys %$json ],
-    [ sort qw(version countingSince requests logins logouts sessionsEnded websocketsClosed refusals exchanges upstreams store) ],
+    [ sort qw(version countingSince requests logins links recoveries logouts sessionsEnded websocketsClosed refusals exchanges upstreams store) ],
     'JSON has all of it');
 is_deeply([ sort keys %{ $json->{requests} } ], [qw(expired none unavailable valid)], 'requests by outcome');
 ok($json->{logins} >= 1 && $json->{exchanges}{count} >= 1 && $json->{store}{sessions} >= 1, 'with values');

@@ -81,7 +81,7 @@ my @faults = (
 );
 # a wrong key looks fine until the API is asked
 my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
-plan tests => 5 + 2 * @faults + 2 * @refused + 16;
+plan tests => 5 + 2 * @faults + 2 * @refused + 20;
 
 # ---- all is well ----
 my ($status, $text) = htcivic(options(), '--try');
@@ -143,6 +143,21 @@ unlike($text, qr/API:/, '--offline: nobody is asked');
 ($status, $text) = htcivic('check', '-f', file('empty.conf', "Include site.conf\n"));
 like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>; Include is not followed/, 'a file without a section');
 like(join(' ', htcivic('check', '-f', "$dir/gone.conf")), qr/^2 htcivic: \S+gone\.conf cannot be read/, 'a file that is not there');
+
+# ---- keys of assertions ----
+for my $name (qw(one two)) {
+    system("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $dir/$name.pem 2>/dev/null") == 0 or die 'openssl';
+    chmod 0600, "$dir/$name.pem";
+}
+my $assertions = sub {
+    my ($code, $said) = htcivic('check', '--offline', '-f', file('keys.conf', "ServerRoot \"$dir\"\nCivicAssertionKeyFile $_[0]\n" . slurp($conf)));
+    return $said =~ /^assertions\n(.*?)^\d+ faults?/ms ? $1 : '';
+};
+my $kid = qr/[\w-]{43}/;
+like($assertions->('one.pem "two.pem"'), qr/\A  ok     key: one\.pem\n +kid $kid\n  ok     key: two\.pem\n +kid $kid\n\z/, 'keys of assertions, with their names');
+like($assertions->('one.pem one.pem'), qr/FAULT  keys: both files hold the same key/, 'twice the same');
+like($assertions->('one.pem ' . file('short.pem', '1' x 62)), qr/ok     key: one\.pem\n.*FAULT  key: \S+short\.pem: 62 hex digits/s, 'one that is none');
+like($assertions->('gone.pem'), qr/FAULT  key: the file \S+gone\.pem cannot be read/, 'one that is not there');
 
 # ---- the command line ----
 for my $arguments ([], ['chekc'], [qw(check)], [qw(check --id X)], [ 'check', '-f', $conf, '--id', 'X' ], [qw(check --what)]) {

@@ -82,6 +82,7 @@ void people_session(civic_stored_t *session, apr_uint64_t n, apr_time_t now, apr
                              .claims = {claims, 2}};
 
     people_realm(record.realm);
+    session->kind = CIVIC_STORED_SESSION;
     people_key(session->key, n);
     people_user(session->user, n);
     session->expires = now + apr_time_from_sec(3600);

@@ -2,43 +2,8 @@
 (function () {
   'use strict';
 
-  /* All that it says, in English; the page's data-words has them in another language. */
-  var words = {
-    'ready': 'You need the Civic app on your phone. Nothing is shared before you approve there.',
-    'loading': 'Preparing the login …',
-    'finishing': 'Finishing your login …',
-    'waiting': 'Waiting for your approval in the Civic app …',
-    'read': 'Your phone has read the code. Please approve there.',
-    'delivering': 'Civic has approved. Logging you in …',
-    'slow': 'Still logging you in. This takes longer than usual …',
-    'done': 'You are logged in.',
-    'elsewhere': 'You have logged in in another tab. Going on …',
-    'renewing': 'This page was open for a long time. One moment …',
-    'cancelled': 'You have cancelled. Nothing was shared.',
-    'denied': 'The request was declined. Nothing was shared.',
-    'other-browser': 'This login was started in another browser, or some time ago. '
-      + 'Go on there, or log in here.',
-    'blocked': 'Civic’s login could not be loaded. An ad blocker or your network may keep it away: '
-      + 'allow {host} and try again.',
-    'unexpected': 'Civic’s login did not load as expected.',
-    'offline': 'You are offline. The login goes on when you are connected again.',
-    'unreachable': 'This site could not be reached. Nothing is lost: try again.',
-    'cookies': 'Your browser keeps no cookies for this site, and a login needs one. '
-      + 'Allow cookies, then try again.',
-    'not-started': 'Civic’s login could not be started.',
-    'problem': 'Civic reports a problem: {what}.',
-    'problem-unnamed': 'Civic reports a problem.',
-    'failed': 'The login did not succeed.',
-    'start-anew': 'Please start again.',
-    'in-a-moment': 'Please try again in a moment.',
-    'by-itself': 'The login goes on by itself in a moment.',
-    'operator': 'Trying again does not help. Please tell this site’s operator.',
-    'reference': 'Reference:',
-    'again': 'Try again',
-    'again-in': 'Try again in {seconds} s',
-    'again-now': 'You can try again now.'
-  };
   var page = document.getElementById('civic-login');
+  var words = page ? JSON.parse(page.dataset.words) : {}; /* all that it says, by key */
   var button = document.getElementById('signupButton');
   var retry = document.getElementById('civic-retry');
   var status = document.getElementById('civic-status');
@@ -62,9 +27,6 @@
   if (!page || !button) {
     return;
   }
-  try {
-    Object.assign(words, JSON.parse(page.dataset.words || '{}'));
-  } catch (error) { /* English, then */ }
 
   /* ---- what the person sees ---- */
 
@@ -142,6 +104,9 @@
      by POST is not, since that would send the form again. */
   function go(path) {
     leaving = true;
+    if (window.civicForm && window.civicForm.send(path)) { /* form.js: what was sent goes on */
+      return;
+    }
     if (!location.hash) {
       location.replace(path);
     } else if (path !== location.pathname + location.search) {
@@ -202,7 +167,11 @@
       method: 'POST',
       credentials: 'same-origin',
       cache: 'no-store',
-      headers: { 'Content-Type': 'application/json', 'Accept': 'application/json' },
+      headers: {
+        'Content-Type': 'application/json',
+        'Accept': 'application/json',
+        'Accept-Language': page.lang
+      },
       body: JSON.stringify(body)
     }).then(function (answer) {
       return answer.json().catch(function () { return null; }).then(function (json) {
@@ -474,6 +443,9 @@
         look();
       }
     };
+  }
+  if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
+    look();
   }
   if (keepsCookies()) {
     load();

@@ -41,22 +41,6 @@ scene('over plain http to this machine', {}, async (person) => {
   assert.equal(page.url(), person.server.url('plain', '/members/index.html?a=1#part'));
 });
 
-scene('a form that meets no session is not sent by itself after the login', {},
-  async (person) => {
-    const page = await person.visit('/');
-    await page.evaluate(() => {
-      const form = document.createElement('form');
-      form.method = 'post';
-      form.action = '/members/cgi?x=1#part';
-      document.body.append(form);
-      form.submit();
-    });
-    await person.logIn(page, 'SECRET-CONTENT');
-    const { env } = JSON.parse(await page.locator('pre').textContent());
-    assert.equal(env.REQUEST_METHOD, 'GET');
-    assert.equal(env.QUERY_STRING, 'x=1');
-  });
-
 scene('step-up: a page that asks for more keeps its address, and the greater login opens both', {},
   async (person) => {
     const page = await person.visit('/members/');

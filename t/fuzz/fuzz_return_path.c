@@ -1,9 +1,11 @@
-/* Return paths: libcurl, which parses URLs as browsers do, sees the same host behind each. */
+/* Return paths, and what CivicOnLogin makes of them: libcurl, which parses URLs as browsers do, sees the
+ * same host behind each. */
 #include "fuzz.h"
 
 #include <curl/curl.h>
 #include <string.h>
 
+#include "on_login.h"
 #include "return_path.h"
 
 #define BASE "https://www.example.org/some/page?x"
@@ -26,6 +28,22 @@ static int stays(const char *path)
     return same;
 }
 
+static void by_way_of(const char *path, apr_pool_t *pool)
+{
+    const char *first = path, *origin;
+    int too_long;
+
+    if (!civic_on_login_read(&first, &origin, path, pool)) {
+        HOLDS(civic_return_path_is_local(first) && (origin || first == path));
+    }
+    if (civic_return_path_is_local(path)) {
+        first = civic_on_login_path("/welcome", path, CIVIC_RETURN_PATH_MAX, &too_long, pool);
+        HOLDS(civic_return_path_is_local(first) && stays(first));
+        HOLDS(first == path || !strncmp(first, "/welcome?return=/", 17));
+        HOLDS(!strpbrk(first == path ? "" : first + 17, "?&#=\\"));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_pool_t *pool = fuzz_pool();
@@ -39,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         HOLDS(civic_return_path_is_local(stripped));
         HOLDS(stays(path) && stays(stripped));
     }
+    by_way_of(path, pool);
     free(path);
     apr_pool_destroy(pool);
     return 0;

@@ -35,6 +35,9 @@ static civic_store_result memory_put(civic_store_t *store, const civic_stored_t 
     if (memory->is_down || memory->count == MEMORY_STORE_ROOM) {
         return CIVIC_STORE_DOWN;
     }
+    if (session->kind == CIVIC_STORED_PICTURE && memory->picture_result != CIVIC_STORE_OK) {
+        return memory->picture_result;
+    }
     if (memory->put_result == CIVIC_STORE_OK) {
         copy = &memory->sessions[memory->count++];
         *copy = *session;
@@ -54,6 +57,7 @@ static civic_store_result memory_get(civic_store_t *store, civic_stored_t *sessi
         return memory->is_down ? CIVIC_STORE_DOWN : memory->get_result;
     }
     if (found) {
+        memory->bytes_read += found->record.len;
         *session = *found;
     }
     return found ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;

@@ -13,7 +13,9 @@ typedef struct {
     apr_time_t now;
     apr_pool_t *pool;
     civic_store_result put_result, get_result; /* CIVIC_STORE_OK: as it should be */
+    civic_store_result picture_result;         /* of putting one */
     int is_down;
+    apr_size_t bytes_read; /* by get, of records, so far */
     civic_stored_t sessions[MEMORY_STORE_ROOM];
     int count;
 } memory_store_t;

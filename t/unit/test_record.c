@@ -32,6 +32,7 @@ static void records_are_equal(const civic_record_t *a, const civic_record_t *b)
     assert_string_equal(a->scope, b->scope);
     assert_string_equal(a->user_id, b->user_id);
     assert_int_equal(a->created, b->created);
+    assert_int_equal(a->has_picture, b->has_picture);
     assert_int_equal(a->claims.count, b->claims.count);
     for (int i = 0; i < a->claims.count; i++) {
         assert_string_equal(a->claims.items[i].label, b->claims.items[i].label);
@@ -49,6 +50,7 @@ static void a_record_survives_the_round_trip(void **state)
     assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
     records_are_equal(&record, &again);
     record.claims.count = 0;
+    record.has_picture = 1;
     record.created = -1;
     assert_true(civic_record_encode(&bytes, &record, *state));
     assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
@@ -64,7 +66,7 @@ static void the_layout_is_what_the_header_draws(void **state)
                              .user_id = "U",
                              .created = 0x0102030405060708,
                              .claims = {&claim, 1}};
-    static const unsigned char expected[] = "\1"
+    static const unsigned char expected[] = "\2\0"
                                             "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
                                             "\x08\7\6\5\4\3\2\1"
                                             "\1\0\0\0A\1\0\0\0S\1\0\0\0U"
@@ -140,6 +142,51 @@ static void no_changed_byte_is_overlooked(void **state)
     }
 }
 
+/* A second factor, which a login by itself is not. */
+static void an_account_survives_the_round_trip(void **state)
+{
+    civic_record_t record = sample(*state), again;
+    civic_bytes_t bytes;
+
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    assert_int_equal(bytes.data[1], 0);
+    assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
+    assert_null(again.account);
+    record.account = "alice";
+    record.proof = CIVIC_PROOF_RECOVERY;
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    assert_int_equal(bytes.data[1], 2);
+    assert_true(civic_record_decode(&again, bytes.data, bytes.len, *state));
+    records_are_equal(&record, &again);
+    assert_string_equal(again.account, "alice");
+    assert_int_equal(again.proof, CIVIC_PROOF_RECOVERY);
+    for (apr_size_t cut = 0; cut < bytes.len; cut++) {
+        assert_false(decode_copy(bytes.data, cut, *state));
+    }
+    for (int version = 0; version < 256; version++) {
+        bytes.data[0] = (unsigned char)version;
+        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), version == 2);
+    }
+}
+
+static void a_proof_is_one_of_two(void **state)
+{
+    civic_record_t record = sample(*state);
+    const unsigned char *at = NULL;
+    civic_bytes_t bytes;
+
+    record.account = "accountname";
+    assert_true(civic_record_encode(&bytes, &record, *state));
+    for (apr_size_t i = 0; !at && i < bytes.len - 11; i++) {
+        at = memcmp(bytes.data + i, "accountname", 11) ? NULL : bytes.data + i;
+    }
+    assert_non_null(at);
+    for (int proof = 0; proof < 256; proof++) {
+        bytes.data[at + 11 - bytes.data] = (unsigned char)proof;
+        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), proof <= 1);
+    }
+}
+
 static void another_version_is_no_record(void **state)
 {
     civic_record_t record = sample(*state);
@@ -148,7 +195,7 @@ static void another_version_is_no_record(void **state)
     assert_true(civic_record_encode(&bytes, &record, *state));
     for (int version = 0; version < 256; version++) {
         bytes.data[0] = (unsigned char)version;
-        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), version == 1);
+        assert_int_equal(decode_copy(bytes.data, bytes.len, *state), version == 2);
     }
 }
 
@@ -158,7 +205,7 @@ static void texts_end_where_they_say(void **state)
     civic_bytes_t bytes;
 
     assert_true(civic_record_encode(&bytes, &record, *state));
-    bytes.data[1 + CIVIC_REALM_LEN + 8 + 4 + 3] = '\0';
+    bytes.data[2 + CIVIC_REALM_LEN + 8 + 4 + 3] = '\0';
     assert_false(decode_copy(bytes.data, bytes.len, *state));
 }
 
@@ -167,7 +214,7 @@ static civic_record_t record_of(apr_size_t size, civic_claim_t *claim, apr_pool_
 {
     civic_record_t record = {
         .application = "", .scope = "", .user_id = "", .claims = {claim, 1}};
-    apr_size_t fixed = 1 + CIVIC_REALM_LEN + 8 + 3 * 4 + 2 + 1 + 2 * 4;
+    apr_size_t fixed = 2 + CIVIC_REALM_LEN + 8 + 3 * 4 + 2 + 1 + 2 * 4;
 
     *claim = (civic_claim_t){"", unit_repeat('v', size - fixed, pool), 0};
     return record;
@@ -221,7 +268,8 @@ static void noise_is_no_record(void **state)
         for (apr_size_t j = 0; j < sizeof(noise); j++) {
             noise[j] = (unsigned char)unit_random(&seed);
         }
-        noise[0] = 1;
+        noise[0] = 2;
+        noise[1] &= 1;
         apr_pool_create(&pool, *state);
         assert_false(decode_copy(noise, sizeof(noise), pool));
         apr_pool_destroy(pool);
@@ -237,6 +285,8 @@ int main(void)
         UNIT(nothing_may_follow),
         UNIT(no_changed_byte_is_overlooked),
         UNIT(another_version_is_no_record),
+        UNIT(an_account_survives_the_round_trip),
+        UNIT(a_proof_is_one_of_two),
         UNIT(texts_end_where_they_say),
         UNIT(a_megabyte_is_the_limit),
         UNIT(as_many_claims_as_an_answer_may_have),

@@ -30,7 +30,7 @@ static const char *create(memory_store_t *memory, const char *realm, const char 
     civic_record_t record = record_of(realm, application, user);
     const char *id = NULL;
 
-    assert_reason(civic_session_create(&id, &memory->store, &record, LIFE, pool).reason,
+    assert_reason(civic_session_create(&id, &memory->store, &record, NULL, LIFE, pool).reason,
                   CIVIC_OK, "create");
     assert_non_null(id);
     return id;
@@ -320,8 +320,9 @@ static void a_login_is_a_success_only_when_it_reads_back(void **state)
 
         memory->put_result = cases[i].put;
         memory->get_result = cases[i].get;
-        assert_reason(civic_session_create(&id, &memory->store, &record, LIFE, *state).reason,
-                      cases[i].reason, "create");
+        assert_reason(
+            civic_session_create(&id, &memory->store, &record, NULL, LIFE, *state).reason,
+            cases[i].reason, "create");
         assert_int_equal(id != NULL, cases[i].reason == CIVIC_OK);
     }
 }
@@ -335,7 +336,7 @@ static void a_record_that_is_too_large_says_how_large_it_is(void **state)
     civic_refusal_t refusal;
 
     record.claims.items = &claim;
-    refusal = civic_session_create(&id, &memory->store, &record, LIFE, *state);
+    refusal = civic_session_create(&id, &memory->store, &record, NULL, LIFE, *state);
     assert_reason(refusal.reason, CIVIC_SESSION_TOO_LARGE, "over the limit of all stores");
     assert_non_null(strstr(refusal.detail, "1048576"));
     assert_null(id);

@@ -60,6 +60,37 @@ static void a_late_holder_does_not_free_anothers_slot(void **state)
     assert_true(civic_slots_take(&none, slots, 260, 360));
 }
 
+/* The log has a line for each change, however many are turned away in between. */
+static void a_crowd_is_news_once_and_its_end_as_well(void **state)
+{
+    civic_slots_t *slots = civic_slots_create(4, *state);
+    apr_time_t second = APR_USEC_PER_SEC, far = 1000 * second;
+    civic_slot_t slot[5];
+    int crowded;
+
+    for (int i = 0; i < 4; i++) {
+        assert_true(civic_slots_take(&slot[i], slots, second, far));
+        assert_false(civic_slots_is_news(&crowded, slots, 1, second));
+    }
+    assert_true(civic_slots_is_news(&crowded, slots, 0, second));
+    assert_true(crowded);
+    assert_false(civic_slots_is_news(&crowded, slots, 0, 2 * second));
+    for (int i = 0; i < 4; i++) {
+        civic_slots_give_back(&slot[i], slots);
+    }
+    assert_true(civic_slots_take(&slot[0], slots, 3 * second, far));
+    assert_false(civic_slots_is_news(&crowded, slots, 1, 10 * second)); /* too soon */
+    assert_true(civic_slots_take(&slot[1], slots, 3 * second, far));
+    assert_true(civic_slots_take(&slot[2], slots, 3 * second, far));
+    assert_false(civic_slots_is_news(&crowded, slots, 1, 11 * second)); /* half are taken */
+    civic_slots_give_back(&slot[1], slots);
+    assert_true(civic_slots_is_news(&crowded, slots, 1, 11 * second));
+    assert_false(crowded);
+    assert_false(civic_slots_is_news(&crowded, slots, 1, 12 * second));
+    assert_true(civic_slots_is_news(&crowded, slots, 0, 12 * second));
+    assert_true(crowded);
+}
+
 /* Takes and gives back; says how often more than `limit` had a slot at once. */
 static int compete(civic_slots_t *slots, _Atomic int *holders, int limit, int rounds)
 {
@@ -107,6 +138,7 @@ int main(void)
         UNIT(a_slot_given_back_is_free_again),
         UNIT(a_slot_frees_itself_when_its_time_has_come),
         UNIT(a_late_holder_does_not_free_anothers_slot),
+        UNIT(a_crowd_is_news_once_and_its_end_as_well),
         UNIT(processes_never_hold_more_than_there_are),
     };
 

@@ -218,6 +218,68 @@ static void contents_that_do_not_fit_are_refused(void **state)
     assert_reason(open_clear(other, len, *state), CIVIC_STATE_INVALID, "return path");
 }
 
+/* A page behind another login. */
+static civic_reason open_any_clear(const void *clear, apr_size_t len, apr_pool_t *pool)
+{
+    civic_state_t opened;
+    civic_bytes_t sealed;
+    const char *text;
+
+    assert_true(civic_seal(&sealed, keys.current, "civic state 1", clear, len, pool));
+    text = civic_base64url_encode(sealed.data, sealed.len, pool);
+    assert_reason(civic_state_open(&opened, text, strlen(text), &keys, pool),
+                  CIVIC_STATE_INVALID, "where a plain one is expected");
+    return civic_state_open_any(&opened, text, strlen(text), &keys, pool);
+}
+
+static void the_first_factor_is_sealed_in(void **state)
+{
+    static const char good[] = "\2"
+                               "12345678"
+                               "1234567812345678"
+                               "\1\3\1"
+                               "12345678123456781234567812345678"
+                               "\5alice"
+                               "\1\0A"
+                               "\1S"
+                               "/p";
+    const apr_size_t len = sizeof(good) - 1;
+    char *other = apr_pmemdup(*state, good, sizeof(good));
+    civic_state_t made = sample(&(civic_browser_t){.id = {7}}), opened;
+    const char *text;
+
+    made.factor = (civic_state_factor_t){"alice", CIVIC_STATE_LINK, 10, 1, {1, 2, 3}};
+    text = civic_state_seal(&made, &keys, *state);
+    assert_reason(civic_state_open_any(&opened, text, strlen(text), &keys, *state), CIVIC_OK,
+                  text);
+    assert_string_equal(opened.factor.account, "alice");
+    assert_int_equal(opened.factor.use, CIVIC_STATE_LINK);
+    assert_int_equal(opened.factor.codes, 10);
+    assert_int_equal(opened.factor.shared, 1);
+    assert_memory_equal(opened.factor.session, made.factor.session, CIVIC_STATE_SESSION_LEN);
+    assert_string_equal(opened.return_path, made.return_path);
+    assert_string_equal(opened.scope, made.scope);
+    text = sealed_sample(*state);
+    assert_reason(civic_state_open(&opened, text, strlen(text), &keys, *state), CIVIC_OK,
+                  text);
+    assert_null(opened.factor.account);
+
+    assert_reason(open_any_clear(good, len, *state), CIVIC_OK, "whole");
+    for (apr_size_t cut = 0; cut < len - 1; cut++) {
+        assert_reason(open_any_clear(good, cut, *state), CIVIC_STATE_INVALID, "cut");
+    }
+    other[25] = 2;
+    assert_reason(open_any_clear(other, len, *state), CIVIC_STATE_INVALID, "use");
+    other[25] = 0;
+    assert_reason(open_any_clear(other, len, *state), CIVIC_OK, "the other use");
+    other[60] = (char)255;
+    assert_reason(open_any_clear(other, len, *state), CIVIC_STATE_INVALID, "account's length");
+    made.factor.account = unit_repeat('a', 255, *state);
+    assert_non_null(civic_state_seal(&made, &keys, *state));
+    made.factor.account = unit_repeat('a', 256, *state);
+    assert_null(civic_state_seal(&made, &keys, *state));
+}
+
 static void the_longest_path_fits(void **state)
 {
     civic_state_t made = sample(&(civic_browser_t){.id = {7}});
@@ -378,6 +440,7 @@ int main(void)
         UNIT(the_current_key_seals),
         UNIT(a_cookie_is_no_state),
         UNIT(contents_that_do_not_fit_are_refused),
+        UNIT(the_first_factor_is_sealed_in),
         UNIT(the_longest_path_fits),
         UNIT(what_would_be_too_long_is_not_sealed),
         UNIT(a_state_lives_half_an_hour),

@@ -105,6 +105,7 @@ static void session_make(civic_stored_t *session, apr_uint64_t n, apr_size_t len
         memcpy(session->key + 8 * i, &word, 8);
     }
     memset(session->user, (int)(n % 50), sizeof(session->user));
+    session->kind = CIVIC_STORED_SESSION;
     session->record.data = apr_palloc(pool, len + 1);
     for (apr_size_t i = 0; i < len; i++) {
         session->record.data[i] = (unsigned char)(n + i * 7);
@@ -169,6 +170,16 @@ static int model_remove_user(model_t *model, int user)
     return count;
 }
 
+/* Who knows a session learns its last use, and nothing else. */
+static void look(civic_store_t *store, const civic_stored_t *got, apr_pool_t *pool)
+{
+    civic_stored_t known = *got;
+
+    known.last_used = 0;
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_OK);
+    assert_memory_equal(&known, got, sizeof(known));
+}
+
 static void step(civic_store_t *store, model_t *model, apr_uint64_t *seed, apr_pool_t *pool)
 {
     apr_uint64_t dice = unit_random(seed);
@@ -209,6 +220,10 @@ static void step(civic_store_t *store, model_t *model, apr_uint64_t *seed, apr_p
             assert_int_equal(store->ops->get(store, &session, session.key, pool),
                              CIVIC_STORE_OK);
             assert_int_equal(session.record.len, model[n].len - 1);
+            look(store, &session, pool);
+        }
+        else {
+            assert_int_equal(store->ops->look(store, &session, pool), CIVIC_STORE_MISSING);
         }
     }
 }
@@ -413,6 +428,32 @@ static void lets_the_longest_idle_go_when_it_is_full(void **state)
     assert_int_equal(stats.sessions, room);
     assert_int_equal(stats.evicted, room);
     assert_null(civic_store_shm_validate(store));
+}
+
+static void who_was_known_is_missing_once_he_has_gone(void **state)
+{
+    apr_pool_t *pool = *state;
+    civic_store_t *store = store_open(place_make(pool), MIB, pool);
+    civic_stored_t known, expired;
+
+    session_make(&known, 1, 300, store, pool);
+    session_make(&expired, 2, 300, store, pool);
+    expired.expires = store->ops->now(store) + APR_USEC_PER_SEC / 20;
+    assert_int_equal(store->ops->put(store, &known), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->put(store, &expired), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->look(store, &expired, pool), CIVIC_STORE_OK);
+    while (store->ops->now(store) <= expired.expires) {
+        apr_sleep(1000);
+    }
+    assert_int_equal(store->ops->look(store, &expired, pool), CIVIC_STORE_MISSING);
+    look(store, &known, pool);
+    /* Damaged under its feet: what cannot be told from another session is none. */
+    memset(only_shard(store)->blocks, 0x5a, 64);
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_MISSING);
+    assert_int_equal(store->ops->put(store, &known), CIVIC_STORE_OK);
+    look(store, &known, pool);
+    assert_int_equal(store->ops->remove(store, known.key, known.user, pool), CIVIC_STORE_OK);
+    assert_int_equal(store->ops->look(store, &known, pool), CIVIC_STORE_MISSING);
 }
 
 static void lets_expired_ones_go_first(void **state)
@@ -827,6 +868,103 @@ static void damage_under_its_feet_is_a_missing_session(void **state)
     }
 }
 
+/* ---- pictures ---- */
+
+static civic_store_stats_t stats_of(civic_store_t *store)
+{
+    civic_store_stats_t stats;
+
+    assert_int_equal(store->ops->stats(store, &stats), CIVIC_STORE_OK);
+    return stats;
+}
+
+static civic_store_result picture_put(civic_store_t *store, apr_uint64_t n, apr_size_t len,
+                                      apr_interval_time_t life, apr_pool_t *pool)
+{
+    civic_stored_t picture;
+
+    session_make(&picture, n, len, store, pool);
+    picture.kind = CIVIC_STORED_PICTURE;
+    picture.expires = picture.last_used + life;
+    return store->ops->put(store, &picture);
+}
+
+/* They leave half of the room to sessions, push nobody out, and are the first to go. */
+static void pictures_make_way_for_sessions(void **state)
+{
+    enum { LEN = 40 * 1024, SESSION = 1000 };
+    apr_interval_time_t life = apr_time_from_sec(3600);
+    apr_pool_t *pool = *state;
+    civic_store_t *store = store_open(place_make(pool), MIB, pool);
+    civic_store_stats_t stats;
+    civic_stored_t found, session;
+    int pictures = 0, n = 1000;
+
+    while (picture_put(store, (apr_uint64_t)pictures, LEN, life, pool) == CIVIC_STORE_OK) {
+        assert_in_range(pictures++, 0, 100);
+    }
+    stats = stats_of(store);
+    assert_int_equal(stats.sessions, 0);
+    assert_int_equal(stats.evicted, 0);
+    assert_in_range(stats.bytes_used, stats.bytes_total / 2 - LEN - 2048,
+                    stats.bytes_total / 2);
+    assert_null(civic_store_shm_validate(store));
+    while (stats.bytes_used + 2 * SESSION < stats.bytes_total && n < 3000) {
+        session_make(&session, (apr_uint64_t)n++, SESSION, store, pool);
+        assert_int_equal(store->ops->put(store, &session), CIVIC_STORE_OK);
+        stats = stats_of(store);
+    }
+    assert_int_equal(stats.sessions, n - 1000); /* all of them are there */
+    session_make(&session, 0, 0, store, pool);
+    assert_int_equal(store->ops->get(store, &found, session.key, pool), CIVIC_STORE_OK);
+    for (int i = 0; i < 10; i++) { /* one more than fits: the oldest picture goes */
+        session_make(&session, (apr_uint64_t)n++, SESSION, store, pool);
+        assert_int_equal(store->ops->put(store, &session), CIVIC_STORE_OK);
+    }
+    stats = stats_of(store);
+    assert_int_equal(stats.sessions, n - 1000);
+    assert_int_equal(stats.evicted, 0); /* nobody was logged out */
+    session_make(&session, 0, 0, store, pool);
+    assert_int_equal(store->ops->get(store, &found, session.key, pool), CIVIC_STORE_MISSING);
+    civic_shard_mend(only_shard(store));
+    assert_null(civic_store_shm_validate(store));
+    assert_int_equal(stats_of(store).sessions,
+                     n - 1000); /* and it still knows which is which */
+    assert_int_equal(picture_put(store, 0, LEN, life, pool), CIVIC_STORE_EXHAUSTED);
+}
+
+static void expired_pictures_make_way_for_pictures(void **state)
+{
+    apr_pool_t *pool = *state;
+    civic_store_t *store = store_open(place_make(pool), MIB, pool);
+    int n = 0;
+
+    while (picture_put(store, (apr_uint64_t)n, 40 * 1024, 0, pool) == CIVIC_STORE_OK
+           && n < 1000) {
+        n++;
+    }
+    assert_in_range(n, 20, 1000); /* far more than fit into half of it */
+}
+
+static void pictures_move_to_a_file_of_another_size(void **state)
+{
+    place_t *place = place_make(*state);
+    apr_pool_t *first = subpool(*state);
+    civic_store_t *store = store_open(place, MIB, first);
+    civic_stored_t session, found;
+
+    assert_int_equal(picture_put(store, 1, 40 * 1024, apr_time_from_sec(3600), *state),
+                     CIVIC_STORE_OK);
+    session_make(&session, 2, 100, store, *state);
+    assert_int_equal(store->ops->put(store, &session), CIVIC_STORE_OK);
+    apr_pool_destroy(first);
+    store = store_open(place, 2 * MIB, *state);
+    assert_int_equal(stats_of(store).sessions, 1);
+    session_make(&session, 1, 0, store, *state);
+    assert_int_equal(store->ops->get(store, &found, session.key, *state), CIVIC_STORE_OK);
+    assert_true(is_intact(&found, 1));
+}
+
 /* A session that is forged inside of another's contents is never found, rebuilt or not. */
 static void contents_never_pass_for_a_session(void **state)
 {
@@ -859,7 +997,11 @@ int main(void)
         UNIT(survives_the_death_of_writers_at_any_instant),
         UNIT(mends_a_shard_whose_writer_died),
         UNIT(lets_the_longest_idle_go_when_it_is_full),
+        UNIT(who_was_known_is_missing_once_he_has_gone),
         UNIT(lets_expired_ones_go_first),
+        UNIT(pictures_make_way_for_sessions),
+        UNIT(expired_pictures_make_way_for_pictures),
+        UNIT(pictures_move_to_a_file_of_another_size),
         UNIT(takes_records_of_any_size_up_to_a_limit),
         UNIT(memory_of_a_session),
         UNIT(knows_whose_sessions_are_whose),

@@ -32,17 +32,19 @@ function launchOptions(server) {
   };
 }
 
-// A browser of its own whose profile refuses all cookies.
-function cookieless(server, profile, options) {
+// A browser of its own whose profile refuses all cookies, or those of third parties.
+function choosy(server, profile, cookies, options) {
   mkdirSync(join(profile, 'Default'));
   writeFileSync(join(profile, 'Default', 'Preferences'), JSON.stringify({
-    profile: { default_content_setting_values: { cookies: 2 } },
+    profile: cookies ? { cookie_controls_mode: 1, block_third_party_cookies: true }
+      : { default_content_setting_values: { cookies: 2 } },
   }));
   return chromium.launchPersistentContext(profile, { ...launchOptions(server), ...options });
 }
 
 // Gives the server, and `scene`, which declares a test:
 //   scene(name, { mobile, cookies, expect, ...options of the context }, async (person) => ...)
+// cookies: true, false, or 'first-party'
 // expect: patterns of the console errors that this test provokes; each must come.
 export function stage() {
   const shared = { server: null, browser: null };
@@ -63,11 +65,11 @@ export function stage() {
 
   async function open({ mobile, cookies = true, expect, ...options }) {
     const how = { ...(mobile ? MOBILE : DESKTOP), ...options };
-    if (cookies) {
+    if (cookies === true) {
       return shared.browser.newContext(how);
     }
     profiles.push(mkdtempSync(join(tmpdir(), 'civic-profile-')));
-    return cookieless(shared.server, profiles.at(-1), how);
+    return choosy(shared.server, profiles.at(-1), cookies, how);
   }
 
   function scene(name, how, body) {

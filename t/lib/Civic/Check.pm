@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(refused logs_in reasons);
 # Trying the same again in a while may help: these carry Retry-After.
 my %LATER = map { ($_ => 1) } qw(
     too-many-attempts exchange-busy upstream-down upstream-throttled upstream-error upstream-timeout upstream-unreachable
-    upstream-cut answer-format answer-user-id store-unavailable internal
+    upstream-cut answer-format answer-user-id store-unavailable enrollment-unavailable internal
 );
 
 my %documented;

@@ -35,6 +35,7 @@ listen.mode = 0666
 pm = static
 pm.max_children = 2
 clear_env = yes
+php_admin_value[openssl.cafile] = $ENV{CIVIC_KEYS}/ca.pem
 END
     close $out or die $!;
     $self->launch($program, '-n', '-F', '-O', '-y', "$self->{dir}/fpm.conf");

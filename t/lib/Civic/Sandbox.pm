@@ -47,10 +47,14 @@ sub post {
 #   appId, scope, person (default jane)
 #   fault     plays when this code is exchanged
 #   data      list of items shown in place of the person's
+#   image     bytes of the picture shown in place of the person's
 #   claims    members of the token's payload to replace; undef takes one away
 #   header    replaces the JOSE header
 #   signWith  "other": signed with a key that is nobody's
 sub token { my ($self, %how) = @_; return $self->post('/sandbox/token', %how)->{token} }
+
+# So many of them, at most 256.
+sub tokens { my ($self, $count, %how) = @_; return @{ $self->post('/sandbox/token', %how, count => $count)->{tokens} } }
 
 # Let a fault play at the next exchanges, whoever makes them.
 sub fault {

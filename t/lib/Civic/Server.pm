@@ -242,6 +242,16 @@ sub stop {
         if (time > $end) { kill -KILL => $pid; last }    # its whole group
         sleep 0.05;
     }
+    $self->keep_reports if $ENV{CIVIC_REPORTS};
+    return;
+}
+
+# What UndefinedBehaviorSanitizer finds stands in the log: kept with what other sanitizers find.
+sub keep_reports {
+    my $self = shift;
+    my @found = $self->error_log =~ /^.*runtime error: .*$/mg or return;
+    open my $out, '>>', "$self->{env}{CIVIC_REPORTS}/log.$$.$self->{number}" or die $!;
+    print $out map {"$_\n"} @found;
     return;
 }
 

@@ -1,0 +1,69 @@
+/* session_start.c - see session_start.h. */
+#include "session_start.h"
+
+#include <apr_strings.h>
+#include <http_log.h>
+#include <string.h>
+
+#include "conf.h"
+#include "cookie.h"
+#include "log.h"
+#include "runtime.h"
+
+/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
+ * has ended. */
+#define EXPIRY_GRACE apr_time_from_sec(15 * 60)
+
+/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
+static void sessions_limit(request_rec *r, const civic_record_t *record)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    unsigned char user[CIVIC_STORE_USER_LEN];
+    int most = conf->sessions_per_user, ended = 0;
+
+    if (most <= 0) {
+        return;
+    }
+    if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
+        || civic_session_limit(user, conf->runtime->store, most, &ended, r->pool)
+               != CIVIC_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
+                                       "ended ref=%s",
+                      civic_request_reference(r));
+    }
+    else if (ended) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      CIVIC_LOG_PREFIX "CivicSessionsPerUser %d: %d older ended ref=%s", most,
+                      ended, civic_request_reference(r));
+    }
+}
+
+civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
+                                    civic_record_t *record, const civic_bytes_t *picture,
+                                    civic_browser_t *browser)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    civic_store_t *store = conf->runtime->store;
+    apr_time_t now = apr_time_now();
+    civic_refusal_t refusal;
+    const char *id;
+
+    memcpy(record->realm, conf->realm, sizeof(record->realm));
+    refusal = civic_session_create(&id, store, record, picture,
+                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    /* A new id at every login; the one that the browser came with is worth nothing any more.
+     */
+    if (old->reason == CIVIC_OK) {
+        civic_session_end(&old->session, store, r->pool);
+    }
+    sessions_limit(r, record);
+    civic_cookie_set_session(r, old, id);
+    browser->completed = now;
+    memcpy(browser->application, civic_lookup_digest(old), sizeof(browser->application));
+    civic_cookie_set_browser(r, browser);
+    return civic_accepted();
+}
