@@ -18,7 +18,7 @@ use Civic::Server ();
 my @TAGS = qw(en de es fr ja pt);
 my %words = map { ($_ => read_words(Civic::Env::source_dir() . "/src/languages/$_.json")) } @TAGS;
 my $hebrew = read_words("$ENV{CIVIC_T}/conf/hebrew.json");
-plan tests => 6 * 11 + 33 + 8 + 7 + 15 + 4 + 5;
+plan tests => 6 * 11 + 33 + 8 + 7 + 15 + 3 + 4 + 5;
 
 sub read_words {
     my $path = shift;
@@ -33,6 +33,7 @@ my $dir = $server->dir;
 make_path(map {"$dir/htdocs/$_"} qw(members german hebrew old nobody swiss));
 $server->write_file('swiss.json', encode_utf8('{"page.button.login":"Mit Civic ahmälde","page.title.login":"</title><b>\'\\"&amp;"}'));
 $server->write_file('hebrew.json', $Civic::Client::JSON->encode($hebrew));
+$server->write_file('own.html', "<html lang=\"{{lang}}\" dir=\"{{dir}}\">\n<head>{{head}}</head>\n<body><h2>{{page.asks.email}}</h2>{{login}}</body></html>\n");
 $server->write_file('htdocs/swiss/.htaccess', "CivicLanguage de-ch\n");
 $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
     "CivicLanguageFile he $dir/hebrew.json\n",
@@ -53,6 +54,9 @@ $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic
 <Location "/open">
     AuthType None
     Require all granted
+</Location>
+<Location "/own">
+    CivicLoginPage own.html
 </Location>
 <Location "/nobody">
     Require civic-user 0123
@@ -199,6 +203,12 @@ has($answer, $words{de}{'reason.login-required'}, 'else those of the language th
 has($answer, '</title><b>\'"&amp;', 'and all of them are text');
 unlike($answer->decoded_content, qr/<b>/, 'never elements');
 is(language_of($client->get('/members/', 'Accept-Language' => 'de-CH')), 'de de ltr', 'another host has not');
+
+# ---- a page of the site's own ----
+$answer = $client->get('/own/', 'Accept-Language' => 'ja');
+is(language_of($answer), 'ja ja ltr', 'CivicLoginPage: the language of who reads it');
+has($answer, $words{ja}{'page.button.login'}, 'CivicLoginPage: the login');
+like($answer->decoded_content, qr{<h2>\Q$words{ja}{'page.asks.email'}\E</h2>}, 'CivicLoginPage: a text by its key');
 
 # ---- what the login page says of cookies ----
 for my $row ([ 'no-cookie' => sub { $_[0]->clear_session } ], [ 'unknown-cookie' => sub { $_[0]->spoil_session } ]) {
