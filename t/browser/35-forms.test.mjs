@@ -139,17 +139,34 @@ scene('two tabs with a form each: each sends its own', {}, async (person) => {
   }
 });
 
+async function withState(page, change) {
+  const main = page.locator('#civic-login');
+  const state = change(await main.getAttribute('data-state'));
+  await main.evaluate((element, value) => { element.dataset.state = value; }, state);
+}
+
 scene('a page that was open for too long still has it', {
   expect: [/console: .*400.*\/civic\/callback/],
 }, async (person) => {
   const page = await person.visit('/');
   await send(page, { fields: [['a', '1']] });
-  const main = page.locator('#civic-login');
-  const state = aged(await main.getAttribute('data-state'), 31, person.server.sealKey);
-  await main.evaluate((element, value) => { element.dataset.state = value; }, state);
+  await person.sees(page, 'What you have sent is kept');
+  await withState(page, (state) => aged(state, 31, person.server.sealKey));
+  await person.logIn(page, 'SECRET-CONTENT');
+  assert.equal((await received(page)).body, 'a=1');
+});
+
+scene('one that has to start anew has it again', {
+  expect: [/console: .*400.*\/civic\/callback/],
+}, async (person) => {
+  const page = await person.visit('/');
+  await send(page, { fields: [['a', '1']] });
+  await person.sees(page, 'What you have sent is kept');
+  await withState(page, () => 'nonsense');
   await person.start(page);
   await person.approve(await person.scan(page));
   await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('#civic-login[data-step="ready"]').waitFor();
   await person.sees(page, 'What you have sent is kept');
   await person.logIn(page, 'SECRET-CONTENT');
   assert.equal((await received(page)).body, 'a=1');
