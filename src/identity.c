@@ -254,6 +254,7 @@ static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *loo
 static void tell_env(request_rec *r, const civic_lookup_t *lookup)
 {
     const apr_array_header_t *all = apr_table_elts(variables_of(r, lookup));
+    const char *ticket = ticket_for(r, &lookup->session);
 
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *entry = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
@@ -261,6 +262,9 @@ static void tell_env(request_rec *r, const civic_lookup_t *lookup)
         apr_table_setn(r->subprocess_env, entry->key, entry->val);
     }
     apr_table_setn(r->subprocess_env, "CIVIC_SESSION_ENDS", session_ends(r, &lookup->session));
+    if (ticket) {
+        apr_table_setn(r->subprocess_env, "CIVIC_DOCUMENT_IMAGE_TICKET", ticket);
+    }
 }
 
 static void tell_claims(civic_parcel_t *parcel, const civic_session_t *session)

@@ -36,7 +36,7 @@ my (%recipe, @headings);
 my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
     'Sign-up completion', 'The document\'s picture', 'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
-plan tests => 60 + 9;
+plan tests => 72;
 is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
@@ -244,7 +244,7 @@ $client->post_form('/civic/logout', '');
 ok($socket->is_closed_within(5), "$name: closed after the logout");
 
 # ---- uwsgi and AJP ----
-$name = $tried[6];
+$name = $tried[8];
 is(browser($name)->get($_)->code, 401, "$name, $_: the login comes first") for '/python/', '/java/';
 $client = browser($name, '/python/');
 $env = env($client, '/python/', CIVIC_USER_ID => 'FORGED', 'Civic-User-Id' => 'FORGED');
