@@ -546,16 +546,20 @@ void civic_authn_rules_may_need_login(void)
     rules_may_need_login = 1;
 }
 
+static int is_let_through(request_rec *r)
+{
+    return civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r);
+}
+
 int civic_authn_access(request_rec *r)
 {
     civic_request_t *known = civic_request(r);
-    int is_preflight = civic_dir_conf(r)->preflight == 1 && civic_request_is_preflight(r);
     int status;
 
     if (known->authorizing || !civic_authn_is_ours(r)) {
         return DECLINED;
     }
-    if (!known->identity && !is_preflight && !rules_may_need_login) {
+    if (!known->identity && !rules_may_need_login && !is_let_through(r)) {
         return DECLINED; /* httpd's own judgement is as good */
     }
     known->asked = known->doubtful = 0;
@@ -563,7 +567,7 @@ int civic_authn_access(request_rec *r)
     if (known->identity) { /* CivicUnauthenticated is `pass` */
         return status == HTTP_FORBIDDEN ? civic_authn_forbid(r) : status;
     }
-    if (is_preflight && (status == OK || status == DECLINED)) {
+    if (is_let_through(r) && (status == OK || status == DECLINED)) {
         return OK; /* what the login alone would keep out */
     }
     if (!login_decides(r, status)) {

@@ -14,6 +14,7 @@
 #include "record.h"
 #include "redis_address.h"
 #include "sip.h"
+#include "words.h"
 
 #pragma GCC visibility push(default) /* the one symbol that is exported */
 extern module AP_MODULE_DECLARE_DATA auth_civic_module;
@@ -314,6 +315,9 @@ const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
 /** Read the languages that are built in: before directives are. @return 1; 0 after the reason was
  * logged */
 int civic_conf_languages_start(apr_pool_t *pconf);
+
+/** The built-in English: which texts there are. */
+const civic_language_t *civic_conf_english(void);
 
 /** Make the languages of each host, once all directives are read. */
 void civic_conf_languages_make(server_rec *main_server, apr_pool_t *pconf);

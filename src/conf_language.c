@@ -16,7 +16,7 @@
 /* Made before the directives are read, in the pool of the configuration. */
 static apr_array_header_t *built_in;
 
-static const civic_language_t *english(void)
+const civic_language_t *civic_conf_english(void)
 {
     return APR_ARRAY_IDX(built_in, 0, civic_language_t *);
 }
@@ -75,7 +75,7 @@ const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
     }
     fault = file_read(&file, cmd->pool);
     if (!fault) {
-        civic_words_read(tag, file.text, file.len, english(), &missing, &fault,
+        civic_words_read(tag, file.text, file.len, civic_conf_english(), &missing, &fault,
                          cmd->temp_pool);
     }
     if (fault) {
@@ -184,7 +184,7 @@ void civic_conf_languages_tell(server_rec *main_server)
                              CIVIC_LOG_PREFIX "CivicLanguageFile %s %s: %d of %u texts are "
                                               "missing, people read them in English",
                              file->tag, file->path, file->missing,
-                             apr_hash_count(english()->texts));
+                             apr_hash_count(civic_conf_english()->texts));
             }
         }
     }

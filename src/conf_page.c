@@ -82,8 +82,8 @@ const char *civic_set_login_page(cmd_parms *cmd, void *dir, const char *arg)
     }
     fault = read_page(&text, path, cmd->pool);
     if (!fault.text) {
-        fault =
-            civic_page_template(&conf->login_page, text, civic_asset_login_html, cmd->pool);
+        fault = civic_page_template(&conf->login_page, text, civic_asset_login_html,
+                                    civic_conf_english(), cmd->pool);
     }
     if (!fault.text) {
         return NULL;

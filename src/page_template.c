@@ -21,6 +21,7 @@ enum { NAME_SIZE = 32 };
 
 typedef struct {
     apr_pool_t *pool;
+    const civic_language_t *english;
     const char *start, *at;
     int line;
     place_t place;
@@ -51,11 +52,14 @@ static int is_in(const char *word, const char *const *list)
     return 0;
 }
 
-/* Is this one of the names? */
-static int is_name(const char *word)
+/* Is this one of the names, or a text? */
+static int is_name(const walk_t *walk, const char *word)
 {
     apr_size_t len = strcspn(word, " ");
 
+    if (!strncmp(word, "page.", 5)) {
+        return civic_words_is_placeholder(walk->english, word);
+    }
     for (const char *p = names; p; p = strchr(p, ' ')) {
         p += *p == ' ';
         if (len && !word[len] && !strncmp(p, word, len) && (p[len] == ' ' || !p[len])) {
@@ -128,7 +132,7 @@ static const char *placeholder_fault(walk_t *walk, const char *tag)
     if (!strcmp(tag, "head") || !strcmp(tag, "login")) {
         return part_fault(walk, tag);
     }
-    if (strcmp(tag, "/") && !is_name(name)) {
+    if (strcmp(tag, "/") && !is_name(walk, name)) {
         return apr_psprintf(walk->pool,
                             "{{%.40s}} is no placeholder; there are head, login and %s", tag,
                             names);
@@ -356,9 +360,11 @@ static const char *put(const char *text, const char *placeholder, const char *pa
 }
 
 civic_template_fault_t civic_page_template(const char **page, const char *template,
-                                           const char *built_in, apr_pool_t *pool)
+                                           const char *built_in,
+                                           const civic_language_t *english, apr_pool_t *pool)
 {
-    walk_t walk = {.pool = pool, .start = template, .at = template, .line = 1};
+    walk_t walk = {
+        .pool = pool, .english = english, .start = template, .at = template, .line = 1};
     civic_template_fault_t fault = {NULL, 0};
     int line;
 

@@ -13,6 +13,7 @@
 #define CIVIC_PAGE_TEMPLATE_H
 
 #include <apr_pools.h>
+#include "words.h"
 
 #define CIVIC_PAGE_TEMPLATE_MAX (64 * 1024) /* bytes */
 
@@ -28,8 +29,10 @@ typedef struct {
  * @param page set on success alone: for civic_template_render_lists, in the pool
  * @param template NUL-terminated
  * @param built_in the built-in page: what is behind its <title>, and within its <body>, is put in
+ * @param english says which words there are: {{page.<...>}}, in the language of who reads it
  */
 civic_template_fault_t civic_page_template(const char **page, const char *template,
-                                           const char *built_in, apr_pool_t *pool);
+                                           const char *built_in,
+                                           const civic_language_t *english, apr_pool_t *pool);
 
 #endif

@@ -84,8 +84,8 @@ typedef struct {
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
     const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */
-    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
     int asking;                /* it shows the login of another address, see login.c */
+    apr_array_header_t *unmet; /* of civic_unmet_t: rules that keep out; NULL: none */
     int authorizing;           /* the Require rules are being judged, see authn.c */
     int strict;                /* negated rules keep out who is not known yet */
     int doubtful;              /* a negated rule was asked while nobody was known */

@@ -40,7 +40,7 @@ int civic_startup_assertion(civic_runtime_t *runtime, server_rec *s, apr_pool_t 
     }
     else if (runtime->assertion_keys.key) {
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
-                     CIVIC_LOG_PREFIX "assertions are signed by key %s",
+                     CIVIC_LOG_PREFIX "assertions are signed by key %.8s...",
                      runtime->assertion_keys.kid);
     }
     return fault == NULL;

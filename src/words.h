@@ -31,7 +31,7 @@ typedef struct {
     const char *tag;       /* as pages and Content-Language name it: de, pt-BR */
     const char *name;      /* what those who speak it call it */
     const char *direction; /* ltr, rtl */
-    const char *script;    /* JSON object for login.js: its texts, by keys without "login." */
+    const char *script;    /* for login.js: a line "key=text" for each "login.key" */
     apr_hash_t *texts;     /* each key of English, to const char * */
     const char *reasons[CIVIC_REASON_COUNT];
     const struct civic_pages *pages; /* page.h; NULL until they are made */

@@ -18,7 +18,7 @@ use Civic::Server ();
 my @TAGS = qw(en de es fr ja pt);
 my %words = map { ($_ => read_words(Civic::Env::source_dir() . "/src/languages/$_.json")) } @TAGS;
 my $hebrew = read_words("$ENV{CIVIC_T}/conf/hebrew.json");
-plan tests => 6 * 11 + 33 + 8 + 7 + 15 + 4 + 5;
+plan tests => 6 * 11 + 33 + 8 + 7 + 15 + 3 + 4 + 5;
 
 sub read_words {
     my $path = shift;
@@ -33,6 +33,7 @@ my $dir = $server->dir;
 make_path(map {"$dir/htdocs/$_"} qw(members german hebrew old nobody swiss));
 $server->write_file('swiss.json', encode_utf8('{"page.button.login":"Mit Civic ahmälde","page.title.login":"</title><b>\'\\"&amp;"}'));
 $server->write_file('hebrew.json', $Civic::Client::JSON->encode($hebrew));
+$server->write_file('own.html', "<html lang=\"{{lang}}\" dir=\"{{dir}}\">\n<head>{{head}}</head>\n<body><h2>{{page.asks.email}}</h2>{{login}}</body></html>\n");
 $server->write_file('htdocs/swiss/.htaccess', "CivicLanguage de-ch\n");
 $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::application('CO-ALPHA'),
     "CivicLanguageFile he $dir/hebrew.json\n",
@@ -53,6 +54,9 @@ $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic
 <Location "/open">
     AuthType None
     Require all granted
+</Location>
+<Location "/own">
+    CivicLoginPage own.html
 </Location>
 <Location "/nobody">
     Require civic-user 0123
@@ -76,6 +80,9 @@ sub shown {
     return $text;
 }
 
+# What the login page's script says: key => text.
+sub script_words { return { map { split /=/, $_, 2 } split /\n/, $_[0]{words} } }
+
 sub has {
     my ($answer, $text, $what) = @_;
     my $there = index($answer->decoded_content, shown($text)) >= 0;
@@ -93,7 +100,7 @@ for my $tag (@TAGS) {
     has($answer, $texts->{$_}, "$tag: $_") for qw(reason.login-required page.no-script);
     my $page = Civic::Client::login_page($answer);
     is_deeply(
-        $Civic::Client::JSON->decode(encode_utf8($page->{words})),
+        script_words($page),
         { map { /^login\.(.*)/ ? ($1 => $texts->{$_}) : () } keys %$texts },
         "$tag: what the script says"
     );
@@ -179,8 +186,8 @@ $answer = $client->get('/hebrew/', 'Accept-Language' => 'de');
 is(language_of($answer), 'he he rtl', 'a file: one more language, from right to left');
 has($answer, $hebrew->{'page.button.login'}, 'a file: its words');
 has($answer, $words{en}{'page.no-script'}, 'a file: English where it has none');
-is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
-is($Civic::Client::JSON->decode(encode_utf8(Civic::Client::login_page($answer)->{words}))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
+is(script_words(Civic::Client::login_page($answer))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
+is(script_words(Civic::Client::login_page($answer))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
 my @lines = grep {/CivicLanguageFile/} split /\n/, $server->error_log;
 my $missing = grep { !/^_/ && !exists $hebrew->{$_} } keys %{ $words{en} };
 my $count = grep { !/^_/ } keys %{ $words{en} };
@@ -196,6 +203,12 @@ has($answer, $words{de}{'reason.login-required'}, 'else those of the language th
 has($answer, '</title><b>\'"&amp;', 'and all of them are text');
 unlike($answer->decoded_content, qr/<b>/, 'never elements');
 is(language_of($client->get('/members/', 'Accept-Language' => 'de-CH')), 'de de ltr', 'another host has not');
+
+# ---- a page of the site's own ----
+$answer = $client->get('/own/', 'Accept-Language' => 'ja');
+is(language_of($answer), 'ja ja ltr', 'CivicLoginPage: the language of who reads it');
+has($answer, $words{ja}{'page.button.login'}, 'CivicLoginPage: the login');
+like($answer->decoded_content, qr{<h2>\Q$words{ja}{'page.asks.email'}\E</h2>}, 'CivicLoginPage: a text by its key');
 
 # ---- what the login page says of cookies ----
 for my $row ([ 'no-cookie' => sub { $_[0]->clear_session } ], [ 'unknown-cookie' => sub { $_[0]->spoil_session } ]) {

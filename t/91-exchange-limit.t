@@ -71,8 +71,9 @@ kill KILL => split ' ', `ps -o pid= --ppid $parent`;
 waitpid $_, 0 for @hanging;
 my $last = '';
 until ($last eq '200' || time > $began + 3 * $TIMEOUT) {
-    my $code = eval { $client->callback($token, $page->{state})->code } || 'no answer';
-    $last = $code;
+    # Both: on a machine that is busy one began later than the other.
+    my $busy = eval { under_way() } // 'unknown';
+    $last = $busy eq '0' ? eval { $client->callback($token, $page->{state})->code } || 'no answer' : 'not tried';
     sleep 0.25 if $last ne '200';
 }
 is($last, '200', 'their places are free again, and the code that was refused logs in');

@@ -63,7 +63,7 @@ for my $log (@logs) {
         my $is_ours = $line =~ /\[auth_civic:(\w+)\]/ ? ++$levels{$1} : 0;
         $lines++;
         $own_lines++ if $is_ours;
-        $deaths .= $line if $line =~ /exit signal|AH0005[12]|core dump|stack smashing|double free|AddressSanitizer|assert/i;
+        $deaths .= $line if $line =~ /exit signal|AH0005[12]|core dump|stack smashing|double free|AddressSanitizer|assertion .* failed/i;
         for my $canary (@CANARIES) {
             my ($what, $pattern, $where) = @$canary;
             next if $where eq 'own' && !$is_ours;

@@ -3,7 +3,7 @@
   'use strict';
 
   var page = document.getElementById('civic-login');
-  var words = page ? JSON.parse(page.dataset.words) : {}; /* all that it says, by key */
+  var words = {}; /* all that it says, by key: lines of data-words */
   var button = document.getElementById('signupButton');
   var retry = document.getElementById('civic-retry');
   var status = document.getElementById('civic-status');
@@ -27,6 +27,10 @@
   if (!page || !button) {
     return;
   }
+  page.dataset.words.split('\n').forEach(function (line) {
+    var at = line.indexOf('=');
+    words[line.slice(0, at)] = line.slice(at + 1);
+  });
 
   /* ---- what the person sees ---- */
 

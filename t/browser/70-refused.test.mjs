@@ -166,3 +166,25 @@ scene('a login that lacks what the page goes by: logging out leads back', {
   await person.logIn(page, 'SECRET-CONTENT email', 'jane');
   assert.equal(page.url(), person.server.url('site', path));
 });
+
+scene('Civic is down: the approval waits until somebody may ask again, and is good then', {
+  expect: [/console: .*50[23].*\/civic\/callback/],
+}, async (person) => {
+  const FAILURES = 8; // of breaker.h: so many in a row, and Civic is not asked by everybody
+  const page = await person.visit('/members/', 'plain');
+  await person.server.fault('500', FAILURES);
+  for (let times = 0; times < FAILURES; times += 1) {
+    const token = await person.server.token(await page.getAttribute('#civic-login', 'data-app-id'));
+    await page.evaluate((code) => fetch('/civic/callback', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ token: code, state: document.getElementById('civic-login').dataset.state }),
+    }), token);
+  }
+  await person.start(page);
+  await person.approve(await person.scan(page));
+  assert.equal(await refusedWith(person, page, 'upstream-down'),
+    'Civic cannot be reached at this moment. The login goes on by itself in a moment.');
+  await person.show(page, 'upstream-down');
+  await person.sees(page, 'SECRET-CONTENT members');
+});

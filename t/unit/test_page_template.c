@@ -13,11 +13,43 @@ static const char built_in[] =
     "</script>\n</head>\n<body class=\"a\">\n<main>{{words}}</main>\n"
     "</body>\n</html>\n";
 
+/* Says which words there are. */
+static const civic_language_t *english(apr_pool_t *pool)
+{
+    static const char text[] = "{\"page.again\":\"Try again\"}";
+    const char *fault;
+    int missing;
+
+    return civic_words_read("en", text, strlen(text), NULL, &missing, &fault, pool);
+}
+
+static void words_are_taken_by_their_keys(void **state)
+{
+    static const struct {
+        const char *template;
+        int is_taken;
+    } cases[] = {{"{{head}}{{login}}<p>{{page.again}}</p>", 1},
+                 {"{{head}}{{login}}<p title=\"{{page.again}}\">", 1},
+                 {"{{head}}{{login}}<p>{{page.agaim}}</p>", 0},
+                 {"{{head}}{{login}}<p>{{reason.internal}}</p>", 0},
+                 {"{{head}}{{login}}<p>{{script-words}}</p>", 0},
+                 {"{{head}}{{login}}<a href=\"{{page.again}}\">", 0}};
+
+    for (apr_size_t i = 0; i < COUNT(cases); i++) {
+        const char *page;
+        civic_template_fault_t fault =
+            civic_page_template(&page, cases[i].template, built_in, english(*state), *state);
+
+        assert_case((fault.text == NULL) == cases[i].is_taken, cases[i].template);
+    }
+}
+
 static void parts_of_the_built_in_page_are_put_in(void **state)
 {
     const char *page = NULL;
-    civic_template_fault_t fault = civic_page_template(
-        &page, "<title>{{site}}</title>{{head}}<body>{{login}}{{site}}", built_in, *state);
+    civic_template_fault_t fault =
+        civic_page_template(&page, "<title>{{site}}</title>{{head}}<body>{{login}}{{site}}",
+                            built_in, english(*state), *state);
 
     assert_null(fault.text);
     assert_string_equal(page, "<title>{{site}}</title>\n<script src=\"x\"></script>\n<body>\n"
@@ -75,6 +107,7 @@ static void any_sequence_is_taken_or_refused(void **state)
 {
     apr_uint64_t seed = 7;
     int rounds = unit_rounds(200000, 2000), taken = 0;
+    const civic_language_t *words = english(*state);
 
     for (int i = 0; i < rounds; i++) {
         const char *text = i % 2 ? "{{head}}{{login}}" : "", *page = NULL;
@@ -85,7 +118,7 @@ static void any_sequence_is_taken_or_refused(void **state)
         for (int n = (int)(unit_random(&seed) % 9); n >= 0; n--) {
             text = apr_pstrcat(pool, text, pieces[unit_random(&seed) % COUNT(pieces)], NULL);
         }
-        fault = civic_page_template(&page, text, built_in, pool);
+        fault = civic_page_template(&page, text, built_in, words, pool);
         assert_int_equal(page == NULL, fault.text != NULL);
         assert_true(fault.line >= 0 && fault.line <= 1 + count_of(text, "\n"));
         if (page) {
@@ -101,6 +134,7 @@ static void any_sequence_is_taken_or_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        UNIT(words_are_taken_by_their_keys),
         UNIT(parts_of_the_built_in_page_are_put_in),
         UNIT(any_sequence_is_taken_or_refused),
     };

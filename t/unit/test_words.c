@@ -470,7 +470,7 @@ static void words_are_never_a_template(void **state)
     apr_hash_set(english->texts, "page.again", APR_HASH_KEY_STRING, "{{{state}}{{{{?x}}");
     page = civic_words_page(english, "{{page.again}}{{script-words}}", *state);
     assert_null(strstr(page, "{{"));
-    assert_non_null(strstr(page, "{&#123;{state}}{&#123;{&#123;?x}}{&quot;"));
+    assert_non_null(strstr(page, "{&#123;{state}}{&#123;{&#123;?x}}"));
     assert_non_null(strstr(page, "{host}"));
 }
 
@@ -480,20 +480,20 @@ static void the_script_gets_its_own_words_alone(void **state)
 
     for (int i = 0; i < languages->nelts; i++) {
         const civic_language_t *language = language_at(languages, i);
-        json_error_t error;
-        json_t *words = json_loads(language->script, 0, &error);
-        const char *key;
-        json_t *value;
+        char *last, *lines = apr_pstrdup(*state, language->script);
+        int count = 0;
 
-        assert_non_null(words);
-        assert_true(json_object_size(words) > 10);
-        json_object_foreach(words, key, value)
-        {
+        for (char *line = apr_strtok(lines, "\n", &last); line;
+             line = apr_strtok(NULL, "\n", &last)) {
+            char *text = strchr(line, '=');
+
+            assert_non_null(text);
+            *text++ = '\0';
             assert_string_equal(
-                json_string_value(value),
-                civic_words_text(language, apr_pstrcat(*state, "login.", key, NULL)));
+                text, civic_words_text(language, apr_pstrcat(*state, "login.", line, NULL)));
+            count++;
         }
-        json_decref(words);
+        assert_true(count > 10);
     }
 }
 

@@ -41,6 +41,7 @@ sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }
 
 # Medians of the second and of the last fifth of samples, in the order in which they were taken.
 sub fifths {
+    return @_[ 0, 0 ] if @_ == 1;
     my $n = int(@_ / 5) || 1;
     return (median(@_[ $n .. 2 * $n - 1 ]), median(@_[ -$n .. -1 ]));
 }
