@@ -123,7 +123,8 @@ static int names_status(civic_enrollment_t *enrollment, const work_t *work)
     *enrollment = (civic_enrollment_t){work->arguments[0],
                                        civic_account_fold(work->arguments[1], work->pool),
                                        work->arguments[2], apr_time_now(), NULL};
-    return enrollment->account ? HTCIVIC_FINE : fault(HTCIVIC_UNFIT, "the account is empty");
+    return enrollment->account ? HTCIVIC_FINE
+                               : fault(HTCIVIC_UNFIT, "the account is empty, or no UTF-8");
 }
 
 /* ---- commands ---- */

@@ -1,8 +1,8 @@
 /* enrollment_dbd.c - enrollments in an SQL database, by apr_dbd. See enrollment.h.
  *
  * Uniqueness is the database's: a primary key for accounts, a unique index for identities. What
- * is in the way is asked before a row is inserted, and once more when the database refuses the row: somebody
- * else was faster.
+ * is in the way is asked before a row is inserted. A row that the database refuses, since somebody else was
+ * faster, is tried again, and then that shows.
  *
  * Statements are prepared without a name, each time: a driver keeps nothing of them in the database that would be
  * gone after it was started anew. A call that failed before anything can have been decided is tried again, on
@@ -28,7 +28,7 @@ typedef struct {
 
 typedef civic_enrollment_result call_fn(civic_sql_t *link, const call_t *call);
 
-enum { RACES = 5, TRIES = 3 };
+enum { TRIES = 3 };
 
 /* ---- rows ---- */
 
@@ -198,36 +198,22 @@ static civic_enrollment_result import_once(civic_sql_t *link, const call_t *call
                                                   : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
-/* Refused since somebody else was faster, or for another reason: the first shows by now. */
+/* Refused since somebody else was faster: the next try shows it (run). Refused by an index that is there although
+ * identities may be shared: no try will do. */
 static civic_enrollment_result call_import(civic_sql_t *link, const call_t *call)
 {
-    for (int i = 0;; i++) {
-        int refused, exists;
-        civic_enrollment_result result = import_once(link, call, &refused), after;
-        const char *error = *link->error;
+    int refused, exists;
+    civic_enrollment_result result = import_once(link, call, &refused);
 
-        if (!refused) {
-            return result;
-        }
+    if (refused && call->shared
+        && judge(link, &APR_ARRAY_IDX(call->list, *call->at, civic_enrollment_t),
+                 CIVIC_ENROLLMENT_SOLE, &exists)
+               == CIVIC_ENROLLMENT_IDENTITY_TAKEN) {
         link->failed = 0;
-        after = judge(link, &APR_ARRAY_IDX(call->list, *call->at, civic_enrollment_t),
-                      CIVIC_ENROLLMENT_SOLE, &exists);
-        if (after == CIVIC_ENROLLMENT_IDENTITY_TAKEN && call->shared) {
-            *link->error =
-                "the database of enrollments does not let identities be shared: drop "
-                "the unique index civic_enrollments_identity";
-            return CIVIC_ENROLLMENT_UNAVAILABLE;
-        }
-        if (after == CIVIC_ENROLLMENT_ACCOUNT_TAKEN
-            || after == CIVIC_ENROLLMENT_IDENTITY_TAKEN) {
-            return after;
-        }
-        if (after == CIVIC_ENROLLMENT_UNAVAILABLE || !exists || i == RACES) {
-            link->failed = 1;
-            *link->error = error;
-            return CIVIC_ENROLLMENT_UNAVAILABLE;
-        }
+        *link->error = "the database of enrollments does not let identities be shared: drop "
+                       "the unique index civic_enrollments_identity";
     }
+    return result;
 }
 
 static civic_enrollment_result call_remove(civic_sql_t *link, const call_t *call)
@@ -373,8 +359,9 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
     return result;
 }
 
-/* Drivers open a connection again once they have seen that it is broken, which PostgreSQL's sees at the
- * second failure when the server was killed. */
+/* Tried again: a call that somebody else overtook, and one whose connection was broken. Drivers open a
+ * connection again once they have seen that it is broken, which PostgreSQL's sees at the second failure when
+ * the server was killed. */
 static civic_enrollment_result run(civic_enrollments_t *store, call_fn *function,
                                    const call_t *call, const char **error, apr_pool_t *pool)
 {

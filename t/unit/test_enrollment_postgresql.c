@@ -37,9 +37,10 @@ static int run(const char *format, ...)
 
 static int server_start(void)
 {
-    return run("pg_ctl -D %s/data -w -t 120 -l %s/server.log"
-               " -o \"-c listen_addresses='' -c unix_socket_directories=%s\" start",
-               folder, folder, folder);
+    return run(
+        "pg_ctl -D %s/data -w -t 120 -l %s/server.log"
+        " -o \"-c fsync=off -c listen_addresses='' -c unix_socket_directories=%s\" start",
+        folder, folder, folder);
 }
 
 static int server_stop(const char *how)
@@ -172,6 +173,51 @@ static void shared_without_the_index(void **state)
     enrollments_may_be_shared(store_open(*state), *state);
 }
 
+/* ---- somebody else is faster ---- */
+
+/* Another process links, and has looked whether anybody is in the way by the time that `account` with `id-1` is
+ * committed here. @return what it is told */
+static civic_enrollment_result overtaken(const char *account, const char *user_id,
+                                         apr_pool_t *pool)
+{
+    unsigned char answer = CIVIC_ENROLLMENT_UNAVAILABLE;
+    int answers[2];
+
+    assert_int_equal(pipe(answers), 0);
+    assert_int_equal(sql("BEGIN", pool), 0);
+    assert_int_equal(
+        sql("INSERT INTO civic_enrollments VALUES ('CO-ALPHA', 'alice', 'id-1', 1)", pool), 0);
+    if (fork() == 0) {
+        civic_enrollment_t enrollment = enrollment_of(account, user_id);
+        const char *error = NULL;
+
+        answer = (unsigned char)civic_enrollment_add(store_open(pool), &enrollment, 0, &error,
+                                                     pool);
+        (void)!write(answers[1], &answer, 1);
+        _exit(0);
+    }
+    /* Until it waits for the row of this transaction. */
+    assert_int_equal(sql("DO $$ BEGIN FOR i IN 1..3000 LOOP"
+                         " EXIT WHEN EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted);"
+                         " PERFORM pg_sleep(0.01); END LOOP; END $$",
+                         pool),
+                     0);
+    assert_int_equal(sql("COMMIT", pool), 0);
+    assert_int_equal(read(answers[0], &answer, 1), 1);
+    assert_true(wait(NULL) > 0);
+    close(answers[0]);
+    close(answers[1]);
+    assert_int_equal(sql("DELETE FROM civic_enrollments", pool), 0);
+    return answer;
+}
+
+static void somebody_is_faster(void **state)
+{
+    assert_int_equal(overtaken("alice", "id-2", *state), CIVIC_ENROLLMENT_ACCOUNT_TAKEN);
+    assert_int_equal(overtaken("bob", "id-1", *state), CIVIC_ENROLLMENT_IDENTITY_TAKEN);
+    assert_int_equal(overtaken("alice", "id-1", *state), CIVIC_ENROLLMENT_OK);
+}
+
 /* ---- stopped and started ---- */
 
 static void assert_down(civic_enrollments_t *store, apr_pool_t *pool)
@@ -256,6 +302,7 @@ int main(void)
         STORED(one_winner),
         STORED(a_code_for_one),
         STORED(shared_without_the_index),
+        STORED(somebody_is_faster),
         STORED(down_and_up_again),
         STORED(started_anew_unnoticed),
         STORED(errors_show_no_values),

@@ -27,7 +27,7 @@ sub start {
     my $self = shift;
     my $dir = $self->{dir};
     $self->run('pg_ctl', '-D', "$dir/data", '-l', "$dir/server.log", qw(-w -t 120 -o),
-        "-c listen_addresses='' -c unix_socket_directories=$dir", 'start');
+        "-c fsync=off -c listen_addresses='' -c unix_socket_directories=$dir", 'start');
     $self->{up} = 1;
 }
 
