@@ -63,7 +63,7 @@ scene('Civic does not know the site (401): no false hope, but the button works w
   await person.server.fault('401');
   const page = await approveAt(person, '/members/');
   assert.equal(await refusedWith(person, page, 'upstream-refused'),
-    'Civic does not accept this site\'s credentials. '
+    'Civic does not accept this site’s credentials. '
     + 'Trying again does not help. Please tell this site’s operator.');
   assert.ok(await page.isHidden('#civic-retry'));
   await person.logIn(page, 'SECRET-CONTENT members');
