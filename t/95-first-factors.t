@@ -15,7 +15,7 @@ use Civic::Factor ();
 use Civic::Ldap ();
 use Civic::Log ();
 
-plan tests => 8 * 9 + 17;
+plan tests => 8 * 9 + 21;
 
 my $modules = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
     qw(auth_digest request session session_cookie auth_form ldap authnz_ldap authn_anon auth_openidc);
@@ -38,6 +38,7 @@ my %FIRST = (
 # Certificates are asked for by a host of its own.
 my %BY_CERTIFICATE = (
     cert => "Require user alice bob\n",
+    also => "AuthType Basic\nAuthBasicProvider file\nAuthUserFile \${CIVIC_FIRST_USERS}\nRequire valid-user\n",
     fake => "SSLOptions +FakeBasicAuth\nAuthType Basic\nAuthBasicProvider file\nAuthUserFile fake-users\nRequire valid-user\n",
 );
 
@@ -50,7 +51,7 @@ my $host = join '', "\n", 'Include ${CIVIC_T}/conf/applications.conf', "\n", <<'
 <Location "/members">
 CivicUse CO-ALPHA
 </Location>
-<Location "/cert">
+<Location ~ "^/(cert|also)">
 SSLUserName SSL_CLIENT_S_DN_CN
 </Location>
 <Location ~ "/cgi$">
@@ -199,6 +200,16 @@ $alice->get('/open/dologout');
 isnt($alice->get('/form/cgi')->code, 200, 'logged out of the form, nobody is in, whatever Civic\'s cookie');
 is($alice->post_form('/open/dologin', 'httpd_username=bob&httpd_password=bob-secret')->code, 302, 'bob logs in');
 ok(Civic::Client::login_page($alice->get('/form/cgi')), 'in the same browser: he is asked');
+
+# A certificate's name is not the login that AuthType asks for.
+my $holder = by_certificate('alice');
+$answer = $holder->get('/also/cgi');
+is($answer->code, 401, 'a certificate, where AuthType says Basic: the password is asked for');
+like($answer->header('WWW-Authenticate') // '', qr/^Basic /, 'by Basic');
+$holder->{agent}->default_header(Authorization => Civic::Factor::basic('alice', 'wrong'));
+is($holder->get('/also/cgi')->code, 401, 'and must be right');
+$holder->{agent}->default_header(Authorization => Civic::Factor::basic('alice', 'alice-secret'));
+ok(Civic::Client::login_page($holder->get('/also/cgi')), 'then Civic');
 
 # Names are shown as they are, and are no markup.
 my $eve = with_header(Civic::Factor::basic('<b id="x">Eve</b>', 'x'));
