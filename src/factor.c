@@ -174,6 +174,9 @@ static civic_refusal_t judge(const factor_t *factor)
         return civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN,
                              "the session is of another identity than the account's");
     }
+    if (record->proof == CIVIC_PROOF_RECOVERY && factor->first->state.codes == 0) {
+        return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED, "CivicRecovery is Off here");
+    }
     if (most != CIVIC_UNSET && age > most) {
         return civic_refusal(CIVIC_LOGIN_NOT_FRESH, "CivicSecondFactorMaxAge");
     }
