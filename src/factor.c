@@ -127,10 +127,13 @@ static civic_refusal_t first_read(factor_t *factor)
     first->state.shared = factor->dir->factor.shared == 1;
     factor->first = first;
     civic_request(r)->factor = first;
-    return refusal.reason == CIVIC_NOT_ENROLLED
-                   && factor->dir->factor.enroll == CIVIC_ENROLL_SELF
+    if (refusal.reason != CIVIC_NOT_ENROLLED
+        || factor->dir->factor.enroll != CIVIC_ENROLL_SELF) {
+        return refusal;
+    }
+    return civic_account_is_plain(first->state.account)
                ? civic_accepted()
-               : refusal;
+               : civic_refusal(CIVIC_NOT_ENROLLED, "a name beyond ASCII is linked by htcivic");
 }
 
 /* ---- the second ---- */

@@ -15,7 +15,7 @@ use Civic::Factor ();
 use Civic::Ldap ();
 use Civic::Log ();
 
-plan tests => 8 * 9 + 21;
+plan tests => 8 * 9 + 29;
 
 my $modules = join '', map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
     qw(auth_digest request session session_cookie auth_form ldap authnz_ldap authn_anon auth_openidc);
@@ -221,4 +221,15 @@ like(with_header(Civic::Factor::basic("a\x01b", 'x'))->get('/anon/cgi')->content
 # A directory does not mind case.
 my $shout = with_header(Civic::Factor::basic('ALICE', 'alice-secret'));
 like($shout->get('/ldap/cgi')->content, qr/Confirm that it is you/, 'LDAP takes ALICE for alice, and so do we');
+# Nor does it mind which of Unicode's letters an a is. Such a name is linked by the operator alone.
+for my $letter ("\x{ef}\x{bd}\x{81}", "\x{f0}\x{9d}\x{90}\x{9a}") {
+    my $alias = with_header(Civic::Factor::basic("${letter}lice", 'alice-secret'));
+    $answer = $alias->get('/ldap/cgi');
+    is($answer->code, 403, 'LDAP takes other letters for an a');
+    like($answer->content, qr/data-reason="not-enrolled"/, 'and who has the password alone does not link that name');
+    unlike($answer->content, qr/name="state"|data-state/, 'nor gets a state');
+}
+$store->htcivic(add => 'CO-ALPHA', "zo\x{c3}\x{ab}", 'e' x 64);
+like(with_header(Civic::Factor::basic("zo\x{c3}\x{ab}", 'x'))->get('/anon/cgi')->content, qr/Confirm that it is you/, 'one that the operator has linked is asked');
+like(with_header(Civic::Factor::basic("ZO\x{c3}\x{ab} ", 'x'))->get('/anon/cgi')->content, qr/Confirm that it is you/, 'in every spelling that is folded');
 is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, 'no child died of it');
