@@ -125,6 +125,8 @@ static civic_refusal_t first_read(factor_t *factor)
     first->linked = refusal.reason == CIVIC_OK;
     first->state.codes = factor->dir->factor.codes > 0 ? factor->dir->factor.codes : 0;
     first->state.shared = factor->dir->factor.shared == 1;
+    memcpy(first->state.realm, civic_server_conf(r->server)->realm,
+           sizeof(first->state.realm));
     factor->first = first;
     civic_request(r)->factor = first;
     if (refusal.reason != CIVIC_NOT_ENROLLED
