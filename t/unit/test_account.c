@@ -73,10 +73,8 @@ static void names_are_compared_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(spellings_become_one),
-        UNIT(what_names_nobody_is_refused),
-        UNIT(only_ascii_is_plain),
-        UNIT(the_store_sets_the_limit),
+        UNIT(spellings_become_one),     UNIT(what_names_nobody_is_refused),
+        UNIT(only_ascii_is_plain),      UNIT(the_store_sets_the_limit),
         UNIT(names_are_compared_whole),
     };
 
