@@ -37,6 +37,16 @@ const char *civic_account_fold(const char *name, apr_pool_t *pool)
                : NULL;
 }
 
+int civic_account_is_plain(const char *account)
+{
+    for (; *account; account++) {
+        if ((unsigned char)*account > 0x7f) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int civic_account_equal(const char *a, const char *b)
 {
     apr_size_t len = strlen(a);

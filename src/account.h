@@ -15,6 +15,12 @@
  */
 const char *civic_account_fold(const char *name, apr_pool_t *pool);
 
+/**
+ * May its person link it himself? Only one of ASCII: a first login may know "alice" by letters that Unicode holds for
+ * the same (directories normalise names), which is another account here, not linked yet. @param account folded. @return 1 or 0
+ */
+int civic_account_is_plain(const char *account);
+
 /** The same account? In a time that depends on the length alone. Folded names. @return 1 or 0 */
 int civic_account_equal(const char *a, const char *b);
 

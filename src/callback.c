@@ -104,6 +104,7 @@ static civic_refusal_t open_state(login_t *login, const char *text)
     }
     login->application = civic_conf_application(login->conf, login->state.application);
     if (!login->application || login->state.factor.use != CIVIC_STATE_LOGIN
+        || !civic_state_is_of(&login->state, login->conf->realm)
         || !civic_return_path_is_local(login->state.return_path)) {
         return civic_refusal(CIVIC_STATE_INVALID,
                              "it is not for a login at one of this server's applications");

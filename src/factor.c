@@ -73,16 +73,31 @@ civic_refusal_t civic_factor_enrollment(civic_enrollment_t *enrollment, request_
 
 /* ---- the first factor ---- */
 
-/* @return OK with r->user set, or what the first login says */
+static int same_conf(const request_rec *r, const request_rec *before)
+{
+    return before && before->per_dir_config == r->per_dir_config;
+}
+
+/* httpd takes a request of the same configuration for one that was judged with the one before. */
+static int first_shown(request_rec *r)
+{
+    return civic_request(r)->first_shown || (same_conf(r, r->prev) && first_shown(r->prev))
+           || (same_conf(r, r->main) && first_shown(r->main));
+}
+
+/* A name that is there already is no login: modules set it before they have looked at the password, and a
+ * certificate's is none where AuthType asks for another. Asked once: mod_ssl takes its own FakeBasicAuth for
+ * forged the second time. @return OK with r->user set, or what the first login says */
 static int first_factor(request_rec *r)
 {
-    /* A client certificate has named somebody by now (SSLUserName). */
-    int status = r->user ? OK : ap_run_check_user_id(r);
+    int status = first_shown(r) ? OK : ap_run_check_user_id(r);
 
-    if (status == DECLINED) {
+    if (status == DECLINED && !(r->user && !ap_auth_type(r))) {
         return misconfigured(r, "CivicSecondFactor stands behind another login: say AuthType "
                                 "and what belongs to it");
     }
+    status = status == DECLINED ? OK : status;
+    civic_request(r)->first_shown = status == OK;
     return status;
 }
 
@@ -110,12 +125,17 @@ static civic_refusal_t first_read(factor_t *factor)
     first->linked = refusal.reason == CIVIC_OK;
     first->state.codes = factor->dir->factor.codes > 0 ? factor->dir->factor.codes : 0;
     first->state.shared = factor->dir->factor.shared == 1;
+    memcpy(first->state.realm, civic_server_conf(r->server)->realm,
+           sizeof(first->state.realm));
     factor->first = first;
     civic_request(r)->factor = first;
-    return refusal.reason == CIVIC_NOT_ENROLLED
-                   && factor->dir->factor.enroll == CIVIC_ENROLL_SELF
+    if (refusal.reason != CIVIC_NOT_ENROLLED
+        || factor->dir->factor.enroll != CIVIC_ENROLL_SELF) {
+        return refusal;
+    }
+    return civic_account_is_plain(first->state.account)
                ? civic_accepted()
-               : refusal;
+               : civic_refusal(CIVIC_NOT_ENROLLED, "a name beyond ASCII is linked by htcivic");
 }
 
 /* ---- the second ---- */
@@ -158,6 +178,9 @@ static civic_refusal_t judge(const factor_t *factor)
     if (strcmp(record->user_id, factor->enrollment.user_id)) {
         return civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN,
                              "the session is of another identity than the account's");
+    }
+    if (record->proof == CIVIC_PROOF_RECOVERY && factor->first->state.codes == 0) {
+        return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED, "CivicRecovery is Off here");
     }
     if (most != CIVIC_UNSET && age > most) {
         return civic_refusal(CIVIC_LOGIN_NOT_FRESH, "CivicSecondFactorMaxAge");
@@ -286,14 +309,10 @@ int civic_factor_access(request_rec *r)
     return both_factors(r);
 }
 
-/* httpd takes a request of the same configuration for one that was judged with the one before. */
 static int judged_before(request_rec *r)
 {
-    return civic_request(r)->factor_shown
-           || (r->prev && r->prev->per_dir_config == r->per_dir_config
-               && judged_before(r->prev))
-           || (r->main && r->main->per_dir_config == r->per_dir_config
-               && judged_before(r->main));
+    return civic_request(r)->factor_shown || (same_conf(r, r->prev) && judged_before(r->prev))
+           || (same_conf(r, r->main) && judged_before(r->main));
 }
 
 int civic_factor_insist(request_rec *r)

@@ -26,6 +26,7 @@ static civic_refusal_t open_state(civic_factor_form_t *form, request_rec *r,
     }
     form->application = civic_conf_application(conf, state->application);
     if (!form->application || !state->factor.account || state->factor.use != use
+        || !civic_state_is_of(state, conf->realm)
         || !civic_return_path_is_local(state->return_path)) {
         return civic_refusal(CIVIC_STATE_INVALID, "it is for something else");
     }

@@ -228,11 +228,23 @@ static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t 
     return variables;
 }
 
+/* What the connection keeps of a session, as long as no other one, of the same request, has taken its place. */
+static civic_variables_t *kept_of(const civic_lookup_t *lookup)
+{
+    civic_acquaintance_t *known = lookup->known;
+
+    return known && known->kept
+                   && !memcmp(known->session.key, lookup->session.key,
+                              sizeof(lookup->session.key))
+               ? &known->variables
+               : NULL;
+}
+
 /* Made once for a session that the connection keeps, for the first choice of claims that comes. */
 static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
 {
     const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
-    civic_variables_t *kept = lookup->known ? &lookup->known->variables : NULL;
+    civic_variables_t *kept = kept_of(lookup);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
     const apr_table_t *made;
 

@@ -91,6 +91,7 @@ typedef struct {
     int doubtful;              /* a negated rule was asked while nobody was known */
     int asked;                 /* so was an expression */
     const civic_first_factor_t *factor; /* NULL: none is known */
+    int first_shown;                    /* that one was */
     int factor_shown;                   /* the second one was, too */
     int filtered;                       /* its filters are there, see privacy.c */
 } civic_request_t;

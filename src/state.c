@@ -2,8 +2,8 @@
  *
  *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1) scope |
  *                 path
- *   of a second factor: 2(1) | issued(8) | browser(16) | use(1) | codes(1) | shared(1) | session(32) |
- *                 length(1) account | length(2) application | length(1) scope | path
+ *   of a second factor: 3(1) | issued(8) | browser(16) | use(1) | codes(1) | shared(1) | session(32) |
+ *                 realm(16) | length(1) account | length(2) application | length(1) scope | path
  *   login cookie: version(1) | id(16) | completed(8) | application(8) | zeros
  *
  * Integers are little endian. Both are what civic_seal seals, each for its own purpose.
@@ -21,9 +21,9 @@
 
 enum {
     VERSION = 1,
-    VERSION_FACTOR = 2,
+    VERSION_FACTOR = 3,
     STATE_FIXED = 1 + 8 + CIVIC_BROWSER_ID_LEN,
-    FACTOR_FIXED = 3 + CIVIC_STATE_SESSION_LEN + 1,
+    FACTOR_FIXED = 3 + CIVIC_STATE_SESSION_LEN + CIVIC_REALM_LEN + 1,
     COOKIE_BYTES = 68,                                /* 91 characters of base64url */
     COOKIE_CLEAR = COOKIE_BYTES - CIVIC_SEAL_OVERHEAD /* 40 */
 };
@@ -145,6 +145,8 @@ static unsigned char *factor_put(unsigned char *out, const civic_state_factor_t 
     *out++ = (unsigned char)factor->shared;
     memcpy(out, factor->session, CIVIC_STATE_SESSION_LEN);
     out += CIVIC_STATE_SESSION_LEN;
+    memcpy(out, factor->realm, CIVIC_REALM_LEN);
+    out += CIVIC_REALM_LEN;
     *out++ = (unsigned char)account;
     memcpy(out, factor->account, account);
     return out + account;
@@ -198,6 +200,7 @@ static const unsigned char *factor_get(civic_state_factor_t *factor, const unsig
     factor->codes = in[1];
     factor->shared = in[2];
     memcpy(factor->session, in + 3, CIVIC_STATE_SESSION_LEN);
+    memcpy(factor->realm, in + 3 + CIVIC_STATE_SESSION_LEN, CIVIC_REALM_LEN);
     factor->account =
         apr_pstrmemdup(pool, (const char *)in + FACTOR_FIXED, in[FACTOR_FIXED - 1]);
     return in + FACTOR_FIXED + in[FACTOR_FIXED - 1];
@@ -266,6 +269,11 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
     }
     *state = read;
     return CIVIC_OK;
+}
+
+int civic_state_is_of(const civic_state_t *state, const unsigned char realm[CIVIC_REALM_LEN])
+{
+    return !state->factor.account || civic_equal(state->factor.realm, realm, CIVIC_REALM_LEN);
 }
 
 civic_reason civic_state_judge(const civic_state_t *state, const civic_browser_t *browser,

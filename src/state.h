@@ -12,6 +12,7 @@
 #include <apr_time.h>
 #include "crypto.h"
 #include "reason.h"
+#include "record.h"
 
 #define CIVIC_STATE_LIFE                                                                      \
     apr_time_from_sec(30 * 60) /* a login page may stay open that long                  \
@@ -41,6 +42,7 @@ typedef struct {
     int codes; /* how many recovery codes the location grants, at most 255; 0: none are taken */
     int shared; /* to link: the identity may have other accounts, too */
     unsigned char session[CIVIC_STATE_SESSION_LEN]; /* to link: the key of the session */
+    unsigned char realm[CIVIC_REALM_LEN];           /* of the site whose first login it was */
 } civic_state_factor_t;
 
 typedef struct {
@@ -95,6 +97,9 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
 /** The same for each kind of state. */
 civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
                                   const civic_seal_keys_t *keys, apr_pool_t *pool);
+
+/** What one site's first login has shown counts at no other. @return 1 where there is none, or it is of this site */
+int civic_state_is_of(const civic_state_t *state, const unsigned char realm[CIVIC_REALM_LEN]);
 
 /**
  * Judge an opened state.

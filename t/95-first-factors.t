@@ -15,7 +15,7 @@ use Civic::Factor ();
 use Civic::Ldap ();
 use Civic::Log ();
 
-plan tests => 8 * 9 + 17;
+plan tests => 8 * 9 + 29;
 
 # (mod_ssl logs the header that it makes of a certificate.)
 my $modules = join '', "LogLevel ssl:warn\n", map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
@@ -39,6 +39,7 @@ my %FIRST = (
 # Certificates are asked for by a host of its own.
 my %BY_CERTIFICATE = (
     cert => "Require user alice bob\n",
+    also => "AuthType Basic\nAuthBasicProvider file\nAuthUserFile \${CIVIC_FIRST_USERS}\nRequire valid-user\n",
     fake => "SSLOptions +FakeBasicAuth\nAuthType Basic\nAuthBasicProvider file\nAuthUserFile fake-users\nRequire valid-user\n",
 );
 
@@ -51,7 +52,7 @@ my $host = join '', "\n", 'Include ${CIVIC_T}/conf/applications.conf', "\n", <<'
 <Location "/members">
 CivicUse CO-ALPHA
 </Location>
-<Location "/cert">
+<Location ~ "^/(cert|also)">
 SSLUserName SSL_CLIENT_S_DN_CN
 </Location>
 <Location ~ "/cgi$">
@@ -201,6 +202,16 @@ isnt($alice->get('/form/cgi')->code, 200, 'logged out of the form, nobody is in,
 is($alice->post_form('/open/dologin', 'httpd_username=bob&httpd_password=bob-secret')->code, 302, 'bob logs in');
 ok(Civic::Client::login_page($alice->get('/form/cgi')), 'in the same browser: he is asked');
 
+# A certificate's name is not the login that AuthType asks for.
+my $holder = by_certificate('alice');
+$answer = $holder->get('/also/cgi');
+is($answer->code, 401, 'a certificate, where AuthType says Basic: the password is asked for');
+like($answer->header('WWW-Authenticate') // '', qr/^Basic /, 'by Basic');
+$holder->{agent}->default_header(Authorization => Civic::Factor::basic('alice', 'wrong'));
+is($holder->get('/also/cgi')->code, 401, 'and must be right');
+$holder->{agent}->default_header(Authorization => Civic::Factor::basic('alice', 'alice-secret'));
+ok(Civic::Client::login_page($holder->get('/also/cgi')), 'then Civic');
+
 # Names are shown as they are, and are no markup.
 my $eve = with_header(Civic::Factor::basic('<b id="x">Eve</b>', 'x'));
 like($eve->get('/anon/cgi')->content, qr{<strong>&lt;b id=&quot;x&quot;&gt;Eve&lt;/b&gt;</strong>}, 'a name is no markup');
@@ -211,4 +222,15 @@ like(with_header(Civic::Factor::basic("a\x01b", 'x'))->get('/anon/cgi')->content
 # A directory does not mind case.
 my $shout = with_header(Civic::Factor::basic('ALICE', 'alice-secret'));
 like($shout->get('/ldap/cgi')->content, qr/Confirm that it is you/, 'LDAP takes ALICE for alice, and so do we');
+# Nor does it mind which of Unicode's letters an a is. Such a name is linked by the operator alone.
+for my $letter ("\x{ef}\x{bd}\x{81}", "\x{f0}\x{9d}\x{90}\x{9a}") {
+    my $alias = with_header(Civic::Factor::basic("${letter}lice", 'alice-secret'));
+    $answer = $alias->get('/ldap/cgi');
+    is($answer->code, 403, 'LDAP takes other letters for an a');
+    like($answer->content, qr/data-reason="not-enrolled"/, 'and who has the password alone does not link that name');
+    unlike($answer->content, qr/name="state"|data-state/, 'nor gets a state');
+}
+$store->htcivic(add => 'CO-ALPHA', "zo\x{c3}\x{ab}", 'e' x 64);
+like(with_header(Civic::Factor::basic("zo\x{c3}\x{ab}", 'x'))->get('/anon/cgi')->content, qr/Confirm that it is you/, 'one that the operator has linked is asked');
+like(with_header(Civic::Factor::basic("ZO\x{c3}\x{ab} ", 'x'))->get('/anon/cgi')->content, qr/Confirm that it is you/, 'in every spelling that is folded');
 is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, 'no child died of it');

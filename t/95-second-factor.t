@@ -24,7 +24,7 @@ my @CONTENTS = qw(/admin/ /admin/index.html /admin/cgi /admin/proxy/x /admin/lis
     /open/include.shtml /open/rewritten /open/missing /open/fallback/none /open/index/);
 my $SECRET = qr/SECRET-CONTENT/;
 
-plan tests => 2 * (@METHODS * @CONTENTS + 3) + 88;
+plan tests => 2 * (@METHODS * @CONTENTS + 3) + 91;
 
 my $BASIC = <<'END';
 AuthType Basic
@@ -69,6 +69,7 @@ END
     location('/program', "CivicUnauthenticated 401\n"),
     location('/page', "CivicUnauthenticated page\n"),
     location('/pass', "CivicUnauthenticated pass\n"),
+    location('/kept', "ErrorDocument 401 /kept/\n"),
     location('/told', "CivicIdentity both\n"),
     location('/fresh', "CivicSecondFactorMaxAge 60s\n"),
     location('/short', "CivicSessionLife 120s\n"),
@@ -195,6 +196,12 @@ is($answer->code, 401, 'logged out of the first login: that one asks');
 like($answer->header('WWW-Authenticate'), qr/^Basic /, 'in its own way');
 unlike($answer->content, $SECRET, 'and shows nothing');
 is(person('alice', password => 'wrong')->get('/admin/cgi')->code, 401, 'so it does when the password is wrong');
+my $guesser = person('alice', password => 'wrong');
+$guesser->set_cookie($cookie, $value);
+$answer = $guesser->get('/kept/index.html');
+is($answer->code, 401, 'nor is a name without its password a first login, for a page that an error leads to');
+unlike($answer->content, $SECRET, 'which is not shown');
+like($alice->get('/kept/index.html')->content, $SECRET, 'as it is to her');
 my $elsewhere = person('alice');
 $page = page($elsewhere->get('/admin/cgi'));
 is_refused('state-foreign', 'a page works in its browser', sub { Civic::Factor::again(person('alice'), $page, 'jane') });

@@ -64,7 +64,7 @@ my $mark = $server->mark;
 $answer = $alice->get('/contact/cgi?a=1');
 ok(refused($answer, 'link-required', $mark, 'nor does it open anything'), 'but asks');
 like($answer->content, qr{<dd id="civic-account">alice</dd>}, 'whether this account');
-like($answer->content, qr{<dt>Site</dt><dd>Admin, localhost</dd>}, 'of this site');
+like($answer->content, qr{<dt>Site:</dt><dd>Admin, localhost</dd>}, 'of this site');
 like($answer->content, qr{<dt>contact\.personal\.email</dt><dd>jane\@example\.com</dd>}, 'belongs to this identity');
 like($answer->header('Content-Security-Policy'), qr/default-src 'none';.*form-action 'self';.*frame-ancestors 'none'/, 'in nobody\'s frame');
 is($answer->header('Cache-Control'), 'no-store', 'nor cache');

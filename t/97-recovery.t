@@ -24,7 +24,7 @@ my $server = Civic::Factor->server(
         . "<Location /numbers>\nSetHandler civic-status\n</Location>\n"
 )->start;
 
-plan tests => 56;
+plan tests => 59;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -94,6 +94,10 @@ is($env->{CIVIC_USER_ID}, $JANE, 'whose it is');
 is($env->{CIVIC_SCOPE}, 'ANONYMOUS_LOGIN', 'nothing was shown');
 is(scalar(grep {/^CIVIC_(CONTACT|VERIFICATIONS|DOCUMENTS)/} keys %$env), 0, 'no claims');
 is(page($lost->get('/more/cgi'))->{reason}, 'step-up-required', 'where more is asked for, it does not do');
+$mark = $server->mark;
+is(page($lost->get('/without/cgi'))->{reason}, 'second-factor-required', 'nor where CivicRecovery is Off');
+like(join("\n", Civic::Log::lines($mark)), qr/second-factor-required \(CivicRecovery is Off here\)/, 'as the log says');
+is($lost->get('/codes/cgi')->code, 200, 'it opens what it opened');
 is(page($lost->get('/members/index.html'))->{reason}, 'login-required', 'nor is it a login at Civic');
 my $numbers = counted($lost);
 is($numbers->{recoveries}, 1, 'counted');

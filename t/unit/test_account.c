@@ -43,6 +43,14 @@ static void what_names_nobody_is_refused(void **state)
     }
 }
 
+static void only_ascii_is_plain(void **state)
+{
+    assert_true(civic_account_is_plain("alice@example.org"));
+    assert_true(civic_account_is_plain("a~ b"));
+    assert_false(civic_account_is_plain("zo\xc3\xab"));
+    assert_false(civic_account_is_plain("\xef\xbd\x81lice"));
+}
+
 static void the_store_sets_the_limit(void **state)
 {
     const int most = CIVIC_ENROLLMENT_ACCOUNT_MAX;
@@ -65,9 +73,8 @@ static void names_are_compared_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(spellings_become_one),
-        UNIT(what_names_nobody_is_refused),
-        UNIT(the_store_sets_the_limit),
+        UNIT(spellings_become_one),     UNIT(what_names_nobody_is_refused),
+        UNIT(only_ascii_is_plain),      UNIT(the_store_sets_the_limit),
         UNIT(names_are_compared_whole),
     };
 

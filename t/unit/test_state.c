@@ -234,11 +234,12 @@ static civic_reason open_any_clear(const void *clear, apr_size_t len, apr_pool_t
 
 static void the_first_factor_is_sealed_in(void **state)
 {
-    static const char good[] = "\2"
+    static const char good[] = "\3"
                                "12345678"
                                "1234567812345678"
                                "\1\3\1"
                                "12345678123456781234567812345678"
+                               "1234567812345678"
                                "\5alice"
                                "\1\0A"
                                "\1S"
@@ -248,7 +249,8 @@ static void the_first_factor_is_sealed_in(void **state)
     civic_state_t made = sample(&(civic_browser_t){.id = {7}}), opened;
     const char *text;
 
-    made.factor = (civic_state_factor_t){"alice", CIVIC_STATE_LINK, 10, 1, {1, 2, 3}};
+    made.factor =
+        (civic_state_factor_t){"alice", CIVIC_STATE_LINK, 10, 1, {1, 2, 3}, {4, 5, 6}};
     text = civic_state_seal(&made, &keys, *state);
     assert_reason(civic_state_open_any(&opened, text, strlen(text), &keys, *state), CIVIC_OK,
                   text);
@@ -257,6 +259,8 @@ static void the_first_factor_is_sealed_in(void **state)
     assert_int_equal(opened.factor.codes, 10);
     assert_int_equal(opened.factor.shared, 1);
     assert_memory_equal(opened.factor.session, made.factor.session, CIVIC_STATE_SESSION_LEN);
+    assert_true(civic_state_is_of(&opened, made.factor.realm));
+    assert_false(civic_state_is_of(&opened, (const unsigned char[CIVIC_REALM_LEN]){4, 5, 7}));
     assert_string_equal(opened.return_path, made.return_path);
     assert_string_equal(opened.scope, made.scope);
     text = sealed_sample(*state);
@@ -272,7 +276,7 @@ static void the_first_factor_is_sealed_in(void **state)
     assert_reason(open_any_clear(other, len, *state), CIVIC_STATE_INVALID, "use");
     other[25] = 0;
     assert_reason(open_any_clear(other, len, *state), CIVIC_OK, "the other use");
-    other[60] = (char)255;
+    other[76] = (char)255;
     assert_reason(open_any_clear(other, len, *state), CIVIC_STATE_INVALID, "account's length");
     made.factor.account = unit_repeat('a', 255, *state);
     assert_non_null(civic_state_seal(&made, &keys, *state));
