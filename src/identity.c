@@ -228,11 +228,25 @@ static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t 
     return variables;
 }
 
+/* Where variables may be kept: with the connection, as long as its place is still this session's, for
+ * a choice that no other will ever have the address of. */
+static civic_variables_t *keeper_of(const civic_lookup_t *lookup,
+                                    const civic_claim_choice_t *choice)
+{
+    civic_acquaintance_t *known = lookup->known;
+
+    return known && (!choice || choice->lasts)
+                   && !memcmp(known->session.key, lookup->session.key,
+                              sizeof(lookup->session.key))
+               ? &known->variables
+               : NULL;
+}
+
 /* Made once for a session that the connection keeps, for the first choice of claims that comes. */
 static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
 {
     const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
-    civic_variables_t *kept = lookup->known ? &lookup->known->variables : NULL;
+    civic_variables_t *kept = keeper_of(lookup, choice);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
     const apr_table_t *made;
 
