@@ -554,7 +554,7 @@ int civic_authn_access(request_rec *r)
     if (known->authorizing || !civic_authn_is_ours(r)) {
         return DECLINED;
     }
-    if (!known->identity && !rules_may_need_login) {
+    if (!known->identity && !rules_may_need_login && civic_dir_conf(r)->preflight != 1) {
         return DECLINED; /* httpd's own judgement is as good */
     }
     known->asked = known->doubtful = 0;
