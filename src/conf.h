@@ -67,6 +67,7 @@ typedef struct {
 /** CivicClaims. */
 typedef struct {
     int all;                   /* each claim, under its own name */
+    int lasts;                 /* longer than a request, which .htaccess is read for */
     apr_array_header_t *names; /* else these alone: of civic_claim_name_t */
 } civic_claim_choice_t;
 

@@ -109,6 +109,7 @@ const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const ar
     }
     choice->names = apr_array_make(cmd->pool, argc, sizeof(civic_claim_name_t));
     choice->all = !strcasecmp(argv[0], "all");
+    choice->lasts = ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == NULL;
     if (argc == 1 && (choice->all || !strcasecmp(argv[0], "none"))) {
         argc = 0;
     }

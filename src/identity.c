@@ -228,12 +228,14 @@ static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t 
     return variables;
 }
 
-/* What the connection keeps of a session, as long as no other one, of the same request, has taken its place. */
-static civic_variables_t *kept_of(const civic_lookup_t *lookup)
+/* Where variables may be kept: with the connection, as long as its place is still this session's, for
+ * a choice that no other will ever have the address of. */
+static civic_variables_t *keeper_of(const civic_lookup_t *lookup,
+                                    const civic_claim_choice_t *choice)
 {
     civic_acquaintance_t *known = lookup->known;
 
-    return known && known->kept
+    return known && known->kept && (!choice || choice->lasts)
                    && !memcmp(known->session.key, lookup->session.key,
                               sizeof(lookup->session.key))
                ? &known->variables
@@ -244,7 +246,7 @@ static civic_variables_t *kept_of(const civic_lookup_t *lookup)
 static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
 {
     const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
-    civic_variables_t *kept = kept_of(lookup);
+    civic_variables_t *kept = keeper_of(lookup, choice);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
     const apr_table_t *made;
 

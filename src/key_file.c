@@ -62,10 +62,11 @@ static const char *text_make(char **text, const char *path, const civic_key_kind
                              apr_pool_t *pool)
 {
     const char *temporary = apr_psprintf(pool, "%s.%ld", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     char *made;
-    int error, ok;
+    int fd, error, ok;
 
+    unlink(temporary); /* of a start that was cut off; nobody else's is ever written to */
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return fault_of(temporary, kind, "cannot be made", errno, pool);
     }

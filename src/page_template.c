@@ -189,6 +189,7 @@ static void tag_open(walk_t *walk)
     walk->at += walk->closing;
     read_name(walk, walk->element, " \t\r\n\f/>");
     walk->has_src = 0;
+    walk->attribute[0] = '\0';
     walk->place = TAG;
 }
 
@@ -221,8 +222,12 @@ static void attribute(walk_t *walk)
     }
 }
 
+/* Browsers take a = that no name is in front of for the first letter of a name. */
 static void value_open(walk_t *walk)
 {
+    if (!walk->attribute[0]) {
+        walk->fault = "= has no attribute in front of it";
+    }
     step(walk);
     while (*walk->at && strchr(" \t\r\n\f", *walk->at)) {
         step(walk);
@@ -241,6 +246,7 @@ static void in_tag(walk_t *walk)
         value_open(walk);
     }
     else if (strchr(" \t\r\n\f/", *walk->at)) {
+        walk->attribute[0] = *walk->at == '/' ? '\0' : walk->attribute[0];
         step(walk);
     }
     else {
@@ -288,9 +294,11 @@ static void in_value(walk_t *walk)
 {
     if (walk->place == BARE_VALUE && strchr(" \t\r\n\f>", *walk->at)) {
         walk->place = TAG;
+        walk->attribute[0] = '\0';
     }
     else if (walk->place == VALUE && *walk->at == walk->quote) {
         walk->place = TAG;
+        walk->attribute[0] = '\0';
         walk->at++;
     }
     else {

@@ -49,6 +49,15 @@ static int is_in(const char *word, const char *const *list)
     return 0;
 }
 
+/* A host of any name, with or without a scheme, a port and a path. */
+static int is_any_host(const char *source)
+{
+    const char *host = strstr(source, "://");
+
+    host = host ? host + 3 : source;
+    return host[0] == '*' && host[1] != '.';
+}
+
 static const char *directive_fault(char *text, civic_policy_use use, apr_pool_t *pool)
 {
     char *last, *name = apr_strtok(text, " \t", &last), *source;
@@ -64,7 +73,7 @@ static const char *directive_fault(char *text, civic_policy_use use, apr_pool_t 
             return "'none' cannot be added";
         }
         if (use == CIVIC_POLICY_ADD && !strcasecmp(name, "script-src")
-            && is_in(source, loose)) {
+            && (is_in(source, loose) || is_any_host(source))) {
             return apr_psprintf(
                 pool, "%s would let any script in: name the origin it comes from", source);
         }

@@ -238,6 +238,13 @@ int civic_request_is_same_origin(request_rec *r)
     return origin && civic_request_is_own_origin(r, origin);
 }
 
+/* Some frameworks take these for the method, whatever the request's own is. */
+static int has_other_method(const apr_table_t *in)
+{
+    return apr_table_get(in, "X-HTTP-Method-Override") || apr_table_get(in, "X-HTTP-Method")
+           || apr_table_get(in, "X-Method-Override");
+}
+
 int civic_request_is_preflight(request_rec *r)
 {
     const apr_table_t *in = r->headers_in;
@@ -248,7 +255,8 @@ int civic_request_is_preflight(request_rec *r)
            && apr_table_get(in, "Access-Control-Request-Method")
            && (!mode || !strcmp(mode, "cors")) && !apr_table_get(in, "Cookie")
            && (!cookies || cookies->nelts == 0) && !apr_table_get(in, "Authorization")
-           && !apr_table_get(in, "Upgrade") && !ap_request_has_body(r);
+           && !apr_table_get(in, "Upgrade") && !has_other_method(in)
+           && !ap_request_has_body(r);
 }
 
 int civic_request_is_navigation(request_rec *r)

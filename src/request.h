@@ -81,6 +81,7 @@ typedef struct {
     /* of each request */
     const struct civic_endpoint *endpoint; /* NULL: not one of our addresses */
     const struct civic_reply *reply;       /* what we answer, see respond.h */
+    int reply_status;                      /* as what: another status is httpd's own answer */
     civic_lookup_t *identity;              /* whose request this is, once it is judged */
     civic_told_t told;                     /* of identity */
     const civic_need_t *need;              /* of a sub-request; NULL: it was not turned away */

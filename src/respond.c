@@ -82,11 +82,26 @@ static int length_is_known(request_rec *r, const civic_reply_t *reply)
                 && ap_strcasestr(accepted, "gzip"));
 }
 
+/* What was made for this answer. Where httpd answers otherwise in the end, as 416 to a range that is not
+ * there, none of it fits. */
+static const civic_reply_t *reply_of(request_rec *r)
+{
+    const civic_request_t *known = civic_request(r);
+
+    return known->reply && known->reply_status == r->status ? known->reply : NULL;
+}
+
+static void reply_keep(request_rec *r, int status, const civic_reply_t *reply)
+{
+    civic_request(r)->reply = reply;
+    civic_request(r)->reply_status = status;
+}
+
 /* Runs once, behind mod_headers and before the header is written. */
 static apr_status_t headers_filter(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
     request_rec *r = f->r;
-    const civic_reply_t *reply = civic_request(r)->reply;
+    const civic_reply_t *reply = reply_of(r);
 
     ap_remove_output_filter(f);
     if (reply) {
@@ -106,7 +121,7 @@ void civic_respond_register(apr_pool_t *pool)
 
 void civic_respond_insert_filter(request_rec *r)
 {
-    const civic_reply_t *reply = civic_request(r)->reply;
+    const civic_reply_t *reply = reply_of(r);
     ap_filter_rec_t *deflate;
 
     if (!reply) {
@@ -127,7 +142,7 @@ int civic_respond(request_rec *r, int status, const civic_reply_t *reply)
         /* A filter has answered already: httpd's own does when a body's coding is broken. */
         return AP_FILTER_ERROR;
     }
-    civic_request(r)->reply = reply;
+    reply_keep(r, status, reply);
     if (status != HTTP_OK) {
         ap_custom_response(r, status, reply->body);
         return status;
@@ -150,6 +165,8 @@ int civic_respond_asset(request_rec *r, const civic_reply_t *reply)
     if (status == OK) {
         return civic_respond(r, HTTP_OK, reply);
     }
-    civic_request(r)->reply = reply;
+    if (status == HTTP_NOT_MODIFIED) {
+        reply_keep(r, status, reply);
+    }
     return status;
 }

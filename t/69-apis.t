@@ -59,6 +59,9 @@ my @near = (
     [ 'a cookie of ours',          with(Cookie => '__Host-civic-login=x') ],
     [ 'credentials',               with(Authorization => 'Bearer x') ],
     [ 'an upgrade',                with(Connection => 'Upgrade', Upgrade => 'websocket') ],
+    [ 'another method by a header', with('X-HTTP-Method-Override' => 'DELETE') ],
+    [ 'by another of the kind',    with('X-HTTP-Method' => 'PUT') ],
+    [ 'and by a third',            with('X-Method-Override' => 'GET') ],
     [ 'a body',                    with('Content-Type' => 'text/plain'), 'x' ],
 );
 my @methods = qw(GET POST PUT DELETE PATCH HEAD PROPFIND);

@@ -132,10 +132,21 @@
 
   /* ---- buttons ---- */
 
+  /* Attributes may be a stranger's, where a page shows what people write: javascript: is no way to go on. */
+  function ownAddress(text) {
+    try {
+      var address = new URL(text, document.baseURI);
+      return address.origin === location.origin ? address.href : null;
+    } catch (error) {
+      return null;
+    }
+  }
+
   function finish(element) {
     var event = new CustomEvent('civic:login', { bubbles: true, cancelable: true });
-    if (element.dispatchEvent(event) && element.dataset.civicReturn) {
-      location.assign(element.dataset.civicReturn);
+    var address = element.dataset.civicReturn ? ownAddress(element.dataset.civicReturn) : null;
+    if (element.dispatchEvent(event) && address) {
+      location.assign(address);
     }
   }
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <apr_strings.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -241,6 +242,13 @@ static void a_key_is_made_once_and_kept_for_its_owner_alone(void **state)
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(truncate(path, 40), 0);
     assert_non_null(strstr(civic_assertion_key_file(&read, path, *state), "is no key: "));
+    unlink(path);
+    assert_int_equal(close(open(apr_psprintf(*state, "%s.%ld", path, (long)getpid()),
+                                O_WRONLY | O_CREAT, 0644)),
+                     0);
+    assert_null(civic_assertion_key_file(&made, path, *state));
+    assert_int_equal(stat(path, &info), 0); /* not what lay in its way */
+    assert_int_equal(info.st_mode & 0777, 0600);
     unlink(path);
     assert_non_null(strstr(
         civic_assertion_key_file(&read, apr_pstrcat(*state, folder, "/no/key", NULL), *state),

@@ -46,6 +46,10 @@ static void what_is_no_policy_is_refused(void **state)
                                              "img-src a; script-src *",
                                              "script-src 'UNSAFE-inline'",
                                              "script-src data:",
+                                             "script-src https://*",
+                                             "script-src HTTPS://*:443",
+                                             "script-src *:*",
+                                             "script-src */x.js",
                                              "script-src a 'unsafe-eval'",
                                              "img-src a,b",
                                              "img-src \x01",
@@ -61,6 +65,8 @@ static void what_is_no_policy_is_refused(void **state)
         assert_non_null(civic_policy_fault(set_faults[i], CIVIC_POLICY_SET, *state));
     }
     assert_null(civic_policy_fault("img-src a b;;font-src c;", CIVIC_POLICY_ADD, *state));
+    assert_null(civic_policy_fault("script-src https://*.example *.example; img-src *",
+                                   CIVIC_POLICY_ADD, *state));
     assert_null(civic_policy_fault("default-src 'none'; script-src 'unsafe-inline'; "
                                    "upgrade-insecure-requests",
                                    CIVIC_POLICY_SET, *state));
