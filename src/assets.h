@@ -16,6 +16,7 @@ extern const char civic_asset_button_js[];
 extern const char civic_asset_done_html[];
 extern const char civic_asset_done_js[];
 extern const char civic_asset_status_css[];
+extern const char civic_asset_factor_css[];
 
 /** Changes whenever one of them does: part of their URLs, so that caches never mix versions.
  */

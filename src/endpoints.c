@@ -43,6 +43,11 @@ static int page_style(request_rec *r)
     return send_asset(r, "text/css; charset=utf-8", civic_asset_page_css);
 }
 
+static int factor_style(request_rec *r)
+{
+    return send_asset(r, "text/css; charset=utf-8", civic_asset_factor_css);
+}
+
 static int form_script(request_rec *r)
 {
     return send_asset(r, "text/javascript; charset=utf-8", civic_asset_form_js);
@@ -68,6 +73,7 @@ static const civic_endpoint_t endpoints[] = {
     {"jwks.json", civic_jwks},
     {"login.js", login_script},
     {"page.css", page_style},
+    {"factor.css", factor_style},
     {"form.js", form_script},
     {"button.js", button_script},
     {"done.js", done_script},

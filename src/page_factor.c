@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "page.h"
+#include "page_own.h"
 #include "template.h"
 
 static const char policy[] = "default-src 'none'; style-src 'self'; form-action 'self'; "
@@ -18,7 +19,7 @@ static const civic_reply_t *reply_make(request_rec *r, const char *body)
 
     reply->content_type = CIVIC_TYPE_HTML;
     reply->body = body;
-    reply->policy = policy;
+    reply->policy = civic_page_policy(r, policy);
     reply->language = civic_request_language(r)->tag;
     return reply;
 }

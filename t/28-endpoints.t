@@ -30,7 +30,7 @@ my %SITES = (
 # Which methods each takes. (What `login` answers is up to the address that it is asked about.)
 my %ALLOWED = (
     (map { ($_ => 'POST') } qw(callback renew link recover)),
-    (map { ($_ => 'GET') } qw(session jwks.json login.js page.css form.js button.js done.js)),
+    (map { ($_ => 'GET') } qw(session jwks.json login.js page.css factor.css form.js button.js done.js)),
     logout => 'GET POST',
 );
 my @ADDRESSES = sort keys %ALLOWED;

@@ -21,13 +21,13 @@ my $store = Civic::Enrollments->new;
 my $server = Civic::Factor->server(
     store => $store,
     site  => Civic::Factor::location('/self', "CivicEnroll self\n")
-        . Civic::Factor::location('/contact', "CivicEnroll self\nCivicScope BASIC_SIGNUP\n")
+        . Civic::Factor::location('/contact', "CivicEnroll self\nCivicScope BASIC_SIGNUP\nCivicStyle https://looks.example/own.css /logo.png\n")
         . Civic::Factor::location('/closed', '')
         . Civic::Factor::location('/shared', "CivicEnroll self\nCivicEnrollShared On\n")
 );
 $server->start;
 
-plan tests => 74;
+plan tests => 77;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -67,6 +67,9 @@ like($answer->content, qr{<dd id="civic-account">alice</dd>}, 'whether this acco
 like($answer->content, qr{<dt>Site:</dt><dd>Admin, localhost</dd>}, 'of this site');
 like($answer->content, qr{<dt>contact\.personal\.email</dt><dd>jane\@example\.com</dd>}, 'belongs to this identity');
 like($answer->header('Content-Security-Policy'), qr/default-src 'none';.*form-action 'self';.*frame-ancestors 'none'/, 'in nobody\'s frame');
+like($answer->content, qr{factor\.css\?v=.*\n<link rel="stylesheet" href="https://looks\.example/own\.css">}, 'in the looks of the site');
+like($answer->content, qr{<img class="civic-logo" src="/logo\.png" alt="Admin">}, 'with its logo');
+like($answer->header('Content-Security-Policy'), qr{style-src 'self' https://looks\.example;.*img-src 'self'}, 'which the policy knows');
 is($answer->header('Cache-Control'), 'no-store', 'nor cache');
 ok(!grep({ m{contact} } Civic::Log::lines($mark)), 'the log has no claim');
 is_refused('link-required', 'a program is told', sub { $alice->fetch('/contact/cgi') });
