@@ -147,6 +147,16 @@ void civic_shard_rebuild(civic_shard_t *shard);
 /** Hook a whole session into both indexes and, as the newest, into the list. Under the lock. */
 void civic_shard_hook(civic_shard_t *shard, link_t link);
 
+typedef enum { CIVIC_FOUND, CIVIC_FOUND_NONE, CIVIC_FOUND_SENSELESS } civic_found;
+
+/** Where a session is. Bounded whatever others write meanwhile: without the lock, only `sequence` tells
+ * whether the result counts. */
+civic_found civic_shard_find(const civic_shard_t *shard, const unsigned char *key,
+                             link_t *found);
+
+/** What a copied head and record say; the record gets its NUL. */
+void civic_shard_give(civic_stored_t *session, const entry_t *entry, unsigned char *record);
+
 /** Copy a record out; `entry` is a copy of its head. @return 0 when a link makes no sense */
 int civic_shard_copy(const civic_shard_t *shard, link_t first, const entry_t *entry,
                      unsigned char *record);

@@ -4,7 +4,7 @@
 
 #include "shm_layout.h"
 
-enum { USUAL_BLOCKS = 3, CACHE_LINE = 64, READ_TRIES = 64, SWEEP_EVERY_SEC = 1 };
+enum { SWEEP_EVERY_SEC = 1 };
 
 static apr_size_t round_up(apr_size_t n)
 {
@@ -43,198 +43,6 @@ int civic_shard_format(civic_shard_t *shard)
     civic_shard_rebuild(shard);
     shard->head->mended = 0;
     return 1;
-}
-
-/* ---- reading ---- */
-
-int civic_shard_copy(const civic_shard_t *shard, link_t first, const entry_t *entry,
-                     unsigned char *record)
-{
-    apr_size_t left = entry->length, n = left < FIRST_ROOM ? left : FIRST_ROOM;
-    link_t next = entry->next;
-
-    words_read(record, entry_at(shard, first) + 1, n);
-    while (left > n) {
-        if (next == 0 || next > shard->block_count) {
-            return 0;
-        }
-        record += n;
-        left -= n;
-        n = left < FURTHER_ROOM ? left : FURTHER_ROOM;
-        words_read(record, (char *)block_at(shard, next) + 8, n);
-        next = link_get(block_at(shard, next));
-    }
-    return 1;
-}
-
-static int key_fits(const entry_t *entry, const unsigned char *key)
-{
-    unsigned char held[CIVIC_STORE_KEY_LEN];
-
-    words_read(held, entry->key, sizeof(held));
-    return civic_equal(held, key, sizeof(held));
-}
-
-/* A session's blocks mostly lie one behind the other: ask for all of a usual one (BASIC_SIGNUP) at
- * once, instead of waiting for memory at each. */
-static void fetch_ahead(const civic_shard_t *shard, link_t link)
-{
-    const char *at = block_at(shard, link);
-
-    for (int i = 0; i < USUAL_BLOCKS * BLOCK; i += CACHE_LINE) {
-        __builtin_prefetch(at + i);
-    }
-}
-
-typedef enum { FOUND, NONE, SENSELESS } found_t;
-
-/* Bounded whatever others write meanwhile: only `sequence` tells whether the result counts. */
-static found_t find(const civic_shard_t *shard, const unsigned char *key, link_t *found)
-{
-    apr_uint32_t steps = 0;
-    link_t link = __atomic_load_n(bucket_of(shard, key), __ATOMIC_ACQUIRE);
-
-    while (link) {
-        if (link > shard->block_count || ++steps > shard->block_count) {
-            return SENSELESS;
-        }
-        fetch_ahead(shard, link);
-        if (key_fits(entry_at(shard, link), key)) {
-            *found = link;
-            return FOUND;
-        }
-        link = __atomic_load_n(&entry_at(shard, link)->chain, __ATOMIC_ACQUIRE);
-    }
-    return NONE;
-}
-
-/* A copy of a session, in the pool; `room` is how much of `record` was allocated before. */
-static found_t copy(const civic_shard_t *shard, const unsigned char *key, entry_t *entry,
-                    unsigned char **record, apr_size_t *room, apr_pool_t *pool)
-{
-    link_t link;
-    found_t found = find(shard, key, &link);
-
-    if (found != FOUND) {
-        return found;
-    }
-    words_read(entry, entry_at(shard, link), sizeof(*entry));
-    if (entry->length > (apr_size_t)shard->block_count * BLOCK) {
-        return SENSELESS;
-    }
-    if (entry->length >= *room) {
-        *room = entry->length + 1u;
-        *record = apr_palloc(pool, *room);
-    }
-    return civic_shard_copy(shard, link, entry, *record) ? FOUND : SENSELESS;
-}
-
-static void give(civic_stored_t *session, const entry_t *entry, unsigned char *record)
-{
-    session->kind = CIVIC_STORED_SESSION;
-    memcpy(session->key, entry->key, sizeof(session->key));
-    memcpy(session->user, entry->user, sizeof(session->user));
-    session->expires = entry->expires;
-    session->last_used = entry->last_used;
-    record[entry->length] = '\0';
-    session->record.data = record;
-    session->record.len = entry->length;
-}
-
-civic_store_result civic_shard_get_locked(civic_shard_t *shard, civic_stored_t *session,
-                                          const unsigned char *key, apr_time_t now,
-                                          apr_pool_t *pool)
-{
-    unsigned char *record = NULL;
-    apr_size_t room = 0;
-    entry_t entry;
-    found_t found;
-
-    if (!civic_shard_lock(shard)) {
-        return CIVIC_STORE_DOWN;
-    }
-    found = copy(shard, key, &entry, &record, &room, pool);
-    if (found == FOUND && checksum_of(&entry, record) != entry.checksum) {
-        found = SENSELESS;
-    }
-    shard->damaged = shard->damaged || found == SENSELESS;
-    civic_shard_unlock(shard);
-    if (found != FOUND || entry.expires <= now) {
-        return CIVIC_STORE_MISSING;
-    }
-    give(session, &entry, record);
-    return CIVIC_STORE_OK;
-}
-
-civic_store_result civic_shard_get(civic_shard_t *shard, civic_stored_t *session,
-                                   const unsigned char *key, apr_time_t now, apr_pool_t *pool)
-{
-    unsigned char *record = NULL;
-    apr_size_t room = 0;
-    entry_t entry;
-
-    for (int i = 0; i < READ_TRIES; i++) {
-        apr_uint32_t before = __atomic_load_n(&shard->head->sequence, __ATOMIC_ACQUIRE);
-        found_t found;
-
-        if (before & 1) {
-            continue;
-        }
-        found = copy(shard, key, &entry, &record, &room, pool);
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&shard->head->sequence, __ATOMIC_RELAXED) != before) {
-            continue;
-        }
-        if (found == NONE || (found == FOUND && entry.expires <= now)) {
-            return CIVIC_STORE_MISSING;
-        }
-        if (found == FOUND && checksum_of(&entry, record) == entry.checksum) {
-            give(session, &entry, record);
-            return CIVIC_STORE_OK;
-        }
-        break; /* nobody disturbed us: it is damaged */
-    }
-    return civic_shard_get_locked(shard, session, key, now, pool);
-}
-
-/* A session never changes but for its last use: who knows the rest need not read it again. */
-civic_store_result civic_shard_look(civic_shard_t *shard, civic_stored_t *session,
-                                    apr_time_t now, apr_pool_t *pool)
-{
-    civic_stored_t again;
-    civic_store_result result;
-    link_t link;
-
-    for (int i = 0; i < READ_TRIES; i++) {
-        apr_uint32_t before = __atomic_load_n(&shard->head->sequence, __ATOMIC_ACQUIRE);
-        found_t found;
-        entry_t entry;
-
-        if (before & 1) {
-            continue;
-        }
-        found = find(shard, session->key, &link);
-        if (found == FOUND) {
-            words_read(&entry, entry_at(shard, link), sizeof(entry));
-        }
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&shard->head->sequence, __ATOMIC_RELAXED) != before) {
-            continue;
-        }
-        if (found == NONE || session->expires <= now) {
-            return CIVIC_STORE_MISSING;
-        }
-        if (found == FOUND && entry.expires == session->expires) {
-            session->last_used = entry.last_used;
-            return CIVIC_STORE_OK;
-        }
-        break; /* damaged */
-    }
-    result = civic_shard_get_locked(shard, &again, session->key, now, pool);
-    if (result == CIVIC_STORE_OK) {
-        session->last_used = again.last_used;
-    }
-    return result;
 }
 
 /* ---- links, all under the lock; what makes no sense marks the shard as damaged ---- */
@@ -473,12 +281,12 @@ static int put(civic_shard_t *shard, const civic_stored_t *session, apr_time_t n
 {
     apr_uint32_t blocks = civic_shard_blocks(session->record.len);
     link_t link;
-    found_t found = find(shard, session->key, &link);
+    civic_found found = civic_shard_find(shard, session->key, &link);
 
-    if (found == FOUND) {
+    if (found == CIVIC_FOUND) {
         drop(shard, link);
     }
-    shard->damaged = shard->damaged || found == SENSELESS;
+    shard->damaged = shard->damaged || found == CIVIC_FOUND_SENSELESS;
     if (session->kind == CIVIC_STORED_PICTURE && !has_room_for_picture(shard, blocks, now)) {
         return 0;
     }
@@ -514,17 +322,17 @@ civic_store_result civic_shard_put(civic_shard_t *shard, const civic_stored_t *s
 civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *key,
                                      apr_time_t now)
 {
-    found_t found;
+    civic_found found;
     link_t link;
 
     if (!civic_shard_lock(shard)) {
         return CIVIC_STORE_DOWN;
     }
-    found = find(shard, key, &link);
-    if (found == FOUND && entry_at(shard, link)->expires <= now) {
-        found = NONE;
+    found = civic_shard_find(shard, key, &link);
+    if (found == CIVIC_FOUND && entry_at(shard, link)->expires <= now) {
+        found = CIVIC_FOUND_NONE;
     }
-    if (found == FOUND) {
+    if (found == CIVIC_FOUND) {
         entry_t *entry = entry_at(shard, link);
 
         __atomic_store_n(&entry->last_used, now, __ATOMIC_RELAXED);
@@ -533,26 +341,26 @@ civic_store_result civic_shard_touch(civic_shard_t *shard, const unsigned char *
             list_append(shard, entry, link);
         }
     }
-    shard->damaged = shard->damaged || found == SENSELESS;
+    shard->damaged = shard->damaged || found == CIVIC_FOUND_SENSELESS;
     civic_shard_unlock(shard);
-    return found == FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+    return found == CIVIC_FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
 }
 
 civic_store_result civic_shard_remove(civic_shard_t *shard, const unsigned char *key)
 {
-    found_t found;
+    civic_found found;
     link_t link;
 
     if (!civic_shard_lock(shard)) {
         return CIVIC_STORE_DOWN;
     }
-    found = find(shard, key, &link);
-    if (found == FOUND) {
+    found = civic_shard_find(shard, key, &link);
+    if (found == CIVIC_FOUND) {
         drop(shard, link);
     }
-    shard->damaged = shard->damaged || found == SENSELESS;
+    shard->damaged = shard->damaged || found == CIVIC_FOUND_SENSELESS;
     civic_shard_unlock(shard);
-    return found == FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
+    return found == CIVIC_FOUND ? CIVIC_STORE_OK : CIVIC_STORE_MISSING;
 }
 
 /* The next session of a user from here on along the chain; 0 for none. */
@@ -610,7 +418,7 @@ static void show(const civic_shard_t *shard, link_t link, civic_store_visit_fn *
     record = apr_palloc(pool, entry.length + 1u);
     if (civic_shard_copy(shard, link, &entry, record)
         && checksum_of(&entry, record) == entry.checksum) {
-        give(&session, &entry, record);
+        civic_shard_give(&session, &entry, record);
         session.kind = shard->kinds[link - 1] == KIND_PICTURE ? CIVIC_STORED_PICTURE
                                                               : CIVIC_STORED_SESSION;
         visit(baton, &session);
