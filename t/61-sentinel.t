@@ -111,7 +111,7 @@ ok(until_true('second failover', sub {
 is($_->visit_until($late, 200)->code, 200, 'all goes on') for $one, $two;
 
 kill TERM => @load;
-waitpid $_, 0 for @load;
+waitpid $_, 0 for splice @load;
 my %all;
 for my $n (0 .. $#people) {
     open my $in, '<', "$dir/load-$n" or die $!;
