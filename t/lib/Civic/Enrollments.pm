@@ -4,14 +4,16 @@ package Civic::Enrollments;
 use strict;
 use warnings FATAL => 'all';
 
+use File::Spec ();
 use File::Temp ();
 
 use Civic::Htcivic ();
 
+# In memory where that can be: no disk is waited for.
 # store => of another kind, as htcivic names it
 sub new {
     my ($class, %how) = @_;
-    my $dir = File::Temp->newdir('civic-enrollments-XXXXXX', TMPDIR => 1);
+    my $dir = File::Temp->newdir('civic-enrollments-XXXXXX', DIR => -w '/dev/shm' ? '/dev/shm' : File::Spec->tmpdir);
     chmod 0700, "$dir";
     my $self = bless { dir => $dir, store => $how{store} // "dbm:$dir/enrollments" }, $class;
     chown $self->owner, "$dir" if $> == 0;
