@@ -43,14 +43,8 @@ civic_refusal_t civic_factor_form_read(civic_factor_form_t *form, request_rec *r
     const char *text;
     apr_size_t len;
 
-    if (!civic_request_is_same_origin(r)) {
-        return civic_refusal(CIVIC_CROSS_ORIGIN,
-                             "Sec-Fetch-Site or Origin is of another site");
-    }
-    if (!civic_body_is(r, "application/x-www-form-urlencoded")) {
-        return civic_refusal(CIVIC_CONTENT_TYPE, "a form is expected");
-    }
-    refusal = civic_body_read(r, &text, &len);
+    refusal =
+        civic_request_body_of_own_page(r, "application/x-www-form-urlencoded", &text, &len);
     form->fields = apr_table_make(r->pool, 4);
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_form_parse(form->fields, text, r->pool);

@@ -52,11 +52,7 @@ static civic_refusal_t wish_read(wish_t *wish, request_rec *r)
     const char *text, *all;
     apr_size_t len;
 
-    if (!civic_request_is_same_origin(r)) {
-        return civic_refusal(CIVIC_CROSS_ORIGIN,
-                             "Sec-Fetch-Site or Origin is of another site");
-    }
-    refusal = civic_body_read(r, &text, &len);
+    refusal = civic_request_body_of_own_page(r, NULL, &text, &len);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }

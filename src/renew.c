@@ -24,14 +24,7 @@ static civic_refusal_t read_state(request_rec *r, civic_state_t *state)
     apr_size_t len;
     json_t *body;
 
-    if (!civic_request_is_same_origin(r)) {
-        return civic_refusal(CIVIC_CROSS_ORIGIN,
-                             "Sec-Fetch-Site or Origin is of another site");
-    }
-    if (!civic_body_is(r, CIVIC_TYPE_JSON)) {
-        return civic_refusal(CIVIC_CONTENT_TYPE, "application/json is expected");
-    }
-    refusal = civic_body_read(r, &text, &len);
+    refusal = civic_request_body_of_own_page(r, CIVIC_TYPE_JSON, &text, &len);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }

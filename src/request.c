@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accept_language.h"
+#include "body.h"
 #include "cookie.h"
 #include "return_path.h"
 #include "runtime.h"
@@ -257,6 +258,20 @@ int civic_request_is_preflight(request_rec *r)
            && (!cookies || cookies->nelts == 0) && !apr_table_get(in, "Authorization")
            && !apr_table_get(in, "Upgrade") && !has_other_method(in)
            && !ap_request_has_body(r);
+}
+
+civic_refusal_t civic_request_body_of_own_page(request_rec *r, const char *type,
+                                               const char **text, apr_size_t *len)
+{
+    if (!civic_request_is_same_origin(r)) {
+        return civic_refusal(CIVIC_CROSS_ORIGIN,
+                             "Sec-Fetch-Site or Origin is of another site");
+    }
+    if (type && !civic_body_is(r, type)) {
+        return civic_refusal(CIVIC_CONTENT_TYPE,
+                             apr_pstrcat(r->pool, type, " is expected", NULL));
+    }
+    return civic_body_read(r, text, len);
 }
 
 int civic_request_is_navigation(request_rec *r)

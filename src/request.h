@@ -138,6 +138,15 @@ const char *civic_request_return_path(request_rec *r);
 /** Does the request come from a page of this very site (Sec-Fetch-Site, else Origin)? */
 int civic_request_is_same_origin(request_rec *r);
 
+/**
+ * The body of a request that only a page of this very site may make: where it comes from and its type
+ * are judged before anything is read.
+ * @param type the only media type that is taken; NULL: whoever asks judges it
+ * @return CIVIC_OK; CIVIC_CROSS_ORIGIN, CIVIC_CONTENT_TYPE, or as civic_body_read
+ */
+civic_refusal_t civic_request_body_of_own_page(request_rec *r, const char *type,
+                                               const char **text, apr_size_t *len);
+
 /** Is an Origin this site's own? */
 int civic_request_is_own_origin(request_rec *r, const char *origin);
 

@@ -47,11 +47,7 @@ static civic_refusal_t wish_read(action_t *action)
     const char *text;
     apr_size_t len;
 
-    if (!civic_request_is_same_origin(r)) {
-        return civic_refusal(CIVIC_CROSS_ORIGIN,
-                             "Sec-Fetch-Site or Origin is of another site");
-    }
-    refusal = civic_body_read(r, &text, &len);
+    refusal = civic_request_body_of_own_page(r, NULL, &text, &len);
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
