@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -82,6 +83,11 @@ static int send_all(int connection, const char *data, apr_size_t len)
 
 static void step_run(int connection, const server_step_t *step)
 {
+    int closes = step->after == SERVER_CLOSES && !step->again;
+
+    /* The end comes in one packet with the answer: no client can take the connection for one that
+     * serves again in between. */
+    setsockopt(connection, IPPROTO_TCP, TCP_CORK, &closes, sizeof(closes));
     usleep((useconds_t)step->pause_ms * 1000);
     if (step->answer) {
         send_all(connection, step->answer, step->len ? step->len : strlen(step->answer));
@@ -115,19 +121,18 @@ static void serve(int listener, log_t *log, const server_step_t *steps, int coun
 
 /* ---- in the test ---- */
 
-static int listen_somewhere(int *port)
+static int bind_somewhere(int *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int bound = socket(AF_INET, SOCK_STREAM, 0);
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(listener, 16), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_true(bound >= 0);
+    assert_int_equal(bind(bound, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &len), 0);
     *port = ntohs(address.sin_port);
-    return listener;
+    return bound;
 }
 
 static apr_status_t server_stop(void *data)
@@ -143,8 +148,9 @@ static apr_status_t server_stop(void *data)
 server_t *server_start(const server_step_t *steps, int count, apr_pool_t *pool)
 {
     server_t *server = apr_pcalloc(pool, sizeof(*server));
-    int listener = listen_somewhere(&server->port);
+    int listener = bind_somewhere(&server->port);
 
+    assert_int_equal(listen(listener, 16), 0);
     server->log = mmap(NULL, sizeof(*server->log), PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(server->log, MAP_FAILED);
@@ -192,10 +198,17 @@ const char *server_request(const server_t *server, int index)
     return server->log->texts[index];
 }
 
-int server_unused_port(void)
+static apr_status_t port_leave(void *data)
 {
-    int port, listener = listen_somewhere(&port);
+    close((int)(intptr_t)data);
+    return APR_SUCCESS;
+}
 
-    close(listener);
+int server_unused_port(apr_pool_t *pool)
+{
+    int port, bound = bind_somewhere(&port);
+
+    apr_pool_cleanup_register(pool, (void *)(intptr_t)bound, port_leave,
+                              apr_pool_cleanup_null);
     return port;
 }

@@ -41,7 +41,7 @@ void server_await(int (*counter)(const server_t *), int count, const server_t *s
 /** The text of a request, from 0 on; "" when there was none. */
 const char *server_request(const server_t *server, int index);
 
-/** A port of loopback where nobody listens. */
-int server_unused_port(void);
+/** A port of loopback where nobody listens, nor can before the pool ends. */
+int server_unused_port(apr_pool_t *pool);
 
 #endif
