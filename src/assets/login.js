@@ -72,6 +72,17 @@
     focusOn(action ? retry : status);
   }
 
+  /* A time to wait in the page's language: '9 seconds', '12 minutes'. */
+  function duration(seconds) {
+    var isLong = seconds > 120;
+    try {
+      return new Intl.NumberFormat(page.lang, { style: 'unit', unitDisplay: 'long',
+        unit: isLong ? 'minute' : 'second' }).format(isLong ? Math.ceil(seconds / 60) : seconds);
+    } catch (e) { /* a browser before 2021 */
+      return seconds + ' s';
+    }
+  }
+
   /* A refusal that time mends: the action is offered, or done, when Retry-After is over. */
   function failFor(answer, action, byItself) {
     var problem = answer.body;
@@ -82,7 +93,7 @@
     function tick() {
       var left = Math.ceil((end - Date.now()) / 1000);
       if (left > 0) {
-        retry.textContent = fill('again-in', left);
+        retry.textContent = fill('again-in', duration(left));
       } else {
         button.disabled = !sip;
         offer(action);
