@@ -9,7 +9,7 @@ use lib 't/lib';
 use Civic::Enrollments ();
 use Civic::Factor ();
 
-plan tests => 6;
+plan tests => 7;
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 my $store = Civic::Enrollments->new;
@@ -32,6 +32,7 @@ my $alice = Civic::Factor::person($server, 'alice');
 is(Civic::Factor::approve($alice, '/admin/cgi', 'jane')->code, 200, 'both factors');
 my $env = $alice->json($alice->get('/admin/cgi', 'X-Who' => 'FORGED'))->{env};
 is($env->{REMOTE_USER}, 'alice', 'the location itself has the user of the first');
+is($env->{HTTP_X_WHO}, 'alice', 'and the header says so');
 my $answer = $alice->get('/admin/missing', 'X-Who' => 'FORGED');
 $env = $alice->json($answer)->{env};
 is($env->{REDIRECT_STATUS}, 404, 'what is missing has its page');
