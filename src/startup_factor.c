@@ -41,10 +41,16 @@ static void release(void *baton, void *connection)
     dbd_close(baton, connection);
 }
 
+static apr_hash_t *prepared(void *connection)
+{
+    return ((ap_dbd_t *)connection)->prepared;
+}
+
 static civic_enrollments_t *dbd_store(const civic_enrollment_choice_t *choice, server_rec *s,
                                       apr_pool_t *pool)
 {
-    civic_enrollment_dbd_t dbd = {.acquire = acquire, .release = release, .baton = s};
+    civic_enrollment_dbd_t dbd = {
+        .acquire = acquire, .release = release, .prepared = prepared, .baton = s};
 
     for (int i = 0; choice->queries && i < CIVIC_QUERIES; i++) {
         dbd.queries[i] = apr_table_get(choice->queries, civic_enrollment_query_names[i]);
