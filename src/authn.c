@@ -269,6 +269,10 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return civic_refuse(r, what, civic_refusal(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
     }
+    if (civic_request_is_framed(r)) {
+        civic_refusal_log(r, what, refusal);
+        return civic_respond(r, status, civic_page_frame(r, refusal.reason, 1));
+    }
     return login_page(r, lookup, refusal, scope, return_path);
 }
 

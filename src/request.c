@@ -274,6 +274,19 @@ civic_refusal_t civic_request_body_of_own_page(request_rec *r, const char *type,
     return civic_body_read(r, text, len);
 }
 
+int civic_request_is_framed(request_rec *r)
+{
+    static const char *const frames[] = {"iframe", "frame", "embed", "object", "fencedframe"};
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+
+    for (apr_size_t i = 0; dest && i < sizeof(frames) / sizeof(*frames); i++) {
+        if (!strcmp(dest, frames[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int civic_request_is_navigation(request_rec *r)
 {
     const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");

@@ -156,6 +156,9 @@ int civic_request_is_own_origin(request_rec *r, const char *origin);
  */
 int civic_request_is_preflight(request_rec *r);
 
+/** Will the answer stand within another page, as far as the browser says (Sec-Fetch-Dest)? */
+int civic_request_is_framed(request_rec *r);
+
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);
 
