@@ -44,7 +44,7 @@ static civic_reply_t *reply_make(request_rec *r, const char *type, const char *b
 }
 
 /* AuthName as it was written: httpd keeps it with its quotes escaped. */
-static const char *site_name(request_rec *r)
+const char *civic_page_site(request_rec *r)
 {
     const char *name = ap_auth_name(r);
     char *plain, *out;
@@ -84,7 +84,7 @@ static apr_table_t *values_make(request_rec *r)
 {
     apr_table_t *values = apr_table_make(r->pool, 32);
 
-    apr_table_setn(values, "site", site_name(r));
+    apr_table_setn(values, "site", civic_page_site(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
     civic_page_style(r, values);
@@ -339,16 +339,20 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
-/* Where a window may be opened to log in for this address (login.c). */
+const char *civic_page_login_address(request_rec *r)
+{
+    const char *path = civic_request(r)->endpoint ? NULL : civic_request_return_path(r);
+
+    return path ? apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                              "/login?return=", ap_escape_urlencoded(r->pool, path), NULL)
+                : NULL;
+}
+
 static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
 {
-    const char *path = civic_request_return_path(r);
+    const char *login = info->status == HTTP_UNAUTHORIZED ? civic_page_login_address(r) : NULL;
 
-    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
-        const char *login =
-            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
-                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
-
+    if (login) {
         json_object_set_new(problem, "login", json_string(login));
     }
 }

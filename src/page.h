@@ -48,6 +48,12 @@ const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int i
  * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
+/** Where a window may be opened to log in for the address of this request (login.c); NULL: it has none. */
+const char *civic_page_login_address(request_rec *r);
+
+/** What the site is called here: AuthName as it was written, else the server's name. */
+const char *civic_page_site(request_rec *r);
+
 /** What every page needs, for page_factor.c. */
 apr_table_t *civic_page_values(request_rec *r);
 

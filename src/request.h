@@ -41,7 +41,8 @@ typedef struct {
     const char *words;   /* for the person */
     const char *step_up; /* the scope request that may show what is missing; NULL: none */
     int is_known;        /* 0: it could not be judged */
-    int is_age_of_login; /* a new login meets it */
+    apr_interval_time_t
+        max_age; /* of the login: a new one meets it; 0: it is about something else */
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 

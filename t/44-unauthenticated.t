@@ -7,7 +7,7 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Client ();
 use Civic::Log ();
 
@@ -111,8 +111,8 @@ for my $row (@who) {
 # ---- every answer says how to log in and is of the right length ----
 for my $method (@methods) {
     my $answer = $client->request($method, '/members/', { Accept => $html });
-    is($answer->code . ' ' . ($answer->header('WWW-Authenticate') // ''), '401 Civic realm="Members"',
-        "$method: 401 with the scheme");
+    is($answer->code . ' ' . ($answer->header('WWW-Authenticate') // ''), '401 ' . challenge('Members', '/members/'),
+        "$method: 401 with the scheme, and where to log in");
     unlike($answer->content, qr/SECRET-CONTENT/, "$method: nothing of what is protected");
 }
 my $page = $client->get('/members/');
@@ -130,7 +130,7 @@ refused($frame, 'login-required', $mark, 'a frame: refused as ever, with a refer
 is(frame_faults($frame, '/members/?a=1&amp;b=%22%3E%3Cb%3E'), '', 'what is in the address stays text');
 like($frame->content, qr{<title>Please log in - Members<.*Please log in with Civic to see this page\..*window of its own.*Open in a new window}s, 'in words');
 is(join(' ', sort keys %{ $fresh->cookies }), '', 'no login begins by it');
-is($frame->header('WWW-Authenticate'), 'Civic realm="Members"', 'by the scheme');
+is($frame->header('WWW-Authenticate'), challenge('Members', '/members/?a=1&b=%22%3E%3Cb%3E'), 'by the scheme');
 like(framed($fresh, '/members/', 'Accept-Language' => 'de')->content, qr/<html lang="de".*eigenen Fenster.*In neuem Fenster/s, 'in other languages');
 is(framed($fresh, '/members/')->header('Content-Length'), length framed($fresh, '/members/')->content, 'of its length');
 is($fresh->request('HEAD', '/members/', \%frame)->header('Content-Length'), length framed($fresh, '/members/')->content, 'to HEAD as well');
