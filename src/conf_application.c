@@ -85,9 +85,10 @@ const char *civic_conf_read_secret(const char **text, cmd_parms *cmd, const char
     }
     if ((info.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD))
         && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, cmd->server,
-                     CIVIC_LOG_PREFIX "%s: others than its owner may read %s: chmod 600 it",
-                     cmd->cmd->name, full);
+        /* A virtual host has no log level yet: of the process. */
+        ap_log_perror(APLOG_MARK, APLOG_WARNING, 0, cmd->pool,
+                      CIVIC_LOG_PREFIX "%s: others than its owner may read %s: chmod 600 it",
+                      cmd->cmd->name, full);
     }
     *text = bytes;
     return NULL;
@@ -215,6 +216,9 @@ const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg)
     }
     fault = civic_key_read_public(&key, text, cmd->pool);
     if (fault) {
+        if (text == arg && strpbrk(arg, "./")) {
+            fault = apr_pstrcat(cmd->pool, fault, "; a file is named as file:", arg, NULL);
+        }
         return civic_conf_fault(cmd, arg, fault);
     }
     app->sip.civic_key = key;
