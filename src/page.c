@@ -170,6 +170,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "state", page->state);
     apr_table_setn(values, "issued", apr_ltoa(r->pool, (long)apr_time_sec(page->issued)));
     apr_table_setn(values, "library", app->library_script);
+    apr_table_setn(values, "page-reference", civic_request_reference(r));
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "title", civic_words_text(language, "page.title.login"));

@@ -117,6 +117,9 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
+/** Go by the reference of an earlier page, where this is one: what is logged from here on has it. */
+void civic_request_refer(request_rec *r, const char *word);
+
 /** The language of the answer: CivicLanguage, else what the browser prefers. */
 const civic_language_t *civic_request_language(request_rec *r);
 

@@ -32,7 +32,7 @@ sub encoded { return $_[0] =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 my %ELEMENTS = map { $_ => 1 } qw(!doctype html head meta title link script body main p h1 button span noscript a code form input div ul li);
 my %ATTRIBUTES = map { $_ => 1 } qw(lang dir charset name content rel href src defer id class role aria-live type hidden disabled
     method action value data-app-id data-scope data-hide-intro data-state data-reason data-method data-callback data-session data-issued
-    data-library data-integrity data-step data-renew data-style data-words tabindex aria-labelledby);
+    data-library data-integrity data-step data-renew data-report data-reference data-style data-words tabindex aria-labelledby);
 
 sub strangers {
     my $html = shift;
