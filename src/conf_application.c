@@ -496,6 +496,18 @@ static const char *id_fault(const char *id)
     return NULL;
 }
 
+static const char *own_directives(apr_pool_t *pool)
+{
+    const char *names = "";
+
+    for (const command_rec *known = civic_directives; known->name; known++) {
+        if (known->cmd_data == CIVIC_IN_APPLICATION) {
+            names = apr_pstrcat(pool, names, *names ? ", " : "", known->name, NULL);
+        }
+    }
+    return names;
+}
+
 /* Only what belongs to an application may stand in its section. */
 static const char *children_fault(cmd_parms *cmd)
 {
@@ -510,7 +522,8 @@ static const char *children_fault(cmd_parms *cmd)
         if (!known->name) {
             cmd->err_directive = child;
             return apr_pstrcat(cmd->pool, child->directive,
-                               " is not allowed inside <CivicApplication>", NULL);
+                               " is not allowed inside <CivicApplication>, only ",
+                               own_directives(cmd->pool), NULL);
         }
     }
     return NULL;

@@ -501,7 +501,7 @@ my @wholes = (
     [ 'a section in a section', "<CivicApplication CO-A>\n$keys>><CivicApplication CO-B>\n$keys</CivicApplication>\n</CivicApplication>\n",
         qr/is not allowed inside <CivicApplication>/ ],
     (map { [ "$_ in a section", "<CivicApplication CO-A>\n$keys>>$_\n</CivicApplication>\n",
-        qr/\w+ is not allowed inside <CivicApplication>/ ] }
+        qr/\w+ is not allowed inside <CivicApplication>, only (?:Civic\w+, )*CivicPrivateKeyFile, / ] }
         'CivicScope BASIC_SIGNUP', 'CivicCookie civic', 'ServerName x', 'Require all granted'),
     [ 'AuthType Civic without an application', "<Location /x>\n>>AuthType Civic\n</Location>\n",
         qr/AuthType Civic, but no application is configured here: add a <CivicApplication> with its keys/ ],

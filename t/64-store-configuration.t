@@ -76,7 +76,7 @@ my @good = (
     'redis+unix:///run/redis/redis.sock', 'redis+unix:///run/redis/redis.sock?db=3&prefix=a',
     'redis+sentinel://s1,s2:26380,[::1]:1/my-master.1/2', 'socache:memcache:localhost:11211', 'socache:shmcb', 'shm',
 );
-plan tests => 3 * @stores + 2 * @others + 2 * @secrets + @good + 12;
+plan tests => 3 * @stores + 2 * @others + 2 * @secrets + @good + 14;
 
 sub configtest {
     my %how = @_;
@@ -143,6 +143,11 @@ my $key = $open->write_file('open.key', do { local (@ARGV, $/) = "$ENV{CIVIC_KEY
 $open->write_conf(Civic::Server::host(SITE => Civic::Server::application('CO-ALPHA', CivicPrivateKeyFile => $key)));
 (undef, $text) = $open->run('-t');
 like($text, qr{CivicPrivateKeyFile: others than its owner may read \S+: chmod 600 it}, 'a key that others may read is noted in a virtual host, too');
+
+$open->write_conf(Civic::Server::host(SITE => "<Location /x>\nCivicRemoteUser email\nCivicClaims contact.personal.email name=NAME\n</Location>\n"));
+(undef, $text) = $open->run('-t');
+like($text, qr{CivicRemoteUser email: Civic's labels have dots.*CivicClaims name: Civic's labels have dots}s, 'labels without dots are noted');
+unlike($text, qr{contact\.personal\.email: Civic}, 'others are not');
 
 # ---- TLS, by what the hiredis that this was built with can do ----
 my $tls = do { open my $in, '<', "$ENV{CIVIC_BUILD}/config.log" or die $!; local $/; <$in> } =~ /^HIREDIS_SSL_TRUE=''/m;
