@@ -2,7 +2,8 @@
  *
  * `return` is a path of this site. The login is that of its location: application, scope request, looks and
  * rules are what a request for it would meet, never what the query says. Then it goes on there, or
- * with `popup=1` shows a page that tells the site's other windows and closes itself.
+ * with `popup=1` shows a page that tells the page that has opened it (by what that put into `window`, for
+ * scripts alone), and closes itself.
  */
 #include <apr_strings.h>
 #include <http_protocol.h>

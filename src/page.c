@@ -296,18 +296,38 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
-/* Where a window may be opened to log in for this address (login.c). */
-static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+/* What a page of the site says to the person, whose login it offers (button.js). */
+static void add_dialog(json_t *problem, request_rec *r, civic_reason reason)
 {
+    const civic_language_t *language = civic_request_language(r);
+    const char *words = civic_words_fill(r->pool, language, "dialog.words", "reason",
+                                         civic_words_reason(language, reason), NULL);
+
+    json_object_set_new(problem, "dialog",
+                        json_pack("{s:s, s:s, s:s, s:s, s:s}", "lang", language->tag, "dir",
+                                  language->direction, "words", words, "login",
+                                  civic_words_text(language, "dialog.login"), "cancel",
+                                  civic_words_text(language, "dialog.cancel")));
+}
+
+/* Where a window may be opened to log in for this address (login.c), which needs no telling there. */
+static void add_login(json_t *problem, request_rec *r, civic_reason reason)
+{
+    const civic_request_t *known = civic_request(r);
     const char *path = civic_request_return_path(r);
 
-    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
+    if (civic_reason_info(reason)->status != HTTP_UNAUTHORIZED || !path
+        || (known->endpoint && !known->asking)) {
+        return;
+    }
+    if (!known->endpoint) {
         const char *login =
             apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
                         "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
 
         json_object_set_new(problem, "login", json_string(login));
     }
+    add_dialog(problem, r, reason);
 }
 
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
@@ -325,7 +345,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
-    add_login(problem, r, info);
+    add_login(problem, r, reason);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }

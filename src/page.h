@@ -38,7 +38,8 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
+ * Require rules keep somebody out, also rules and scope; where a login helps, its address as login
+ * and what offers it as dialog. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
 /** What every page needs, for page_factor.c. */

@@ -66,7 +66,7 @@ my @near = (
 );
 my @methods = qw(GET POST PUT DELETE PATCH HEAD PROPFIND);
 
-plan tests => 2 * @who * @missing + 2 * @near + @methods + 68;
+plan tests => 2 * @who * @missing + 2 * @near + @methods + 74;
 
 my $client = Civic::Client->new;
 my $jane = Civic::Client->logged_in('/members/');
@@ -90,8 +90,13 @@ for my $row (@missing) {
     }
 }
 is($client->fetch('/apis/x')->header('Set-Cookie'), undef, 'no login begins by it');
-is($client->json($jane->request('GET', '/nobody/', { Accept => '*/*' }))->{login}, undef, 'none is offered that would not help');
-is($client->json($client->post_json('/civic/callback', '{}'))->{login}, undef, 'nor by the callback');
+sub offered { my $problem = $client->json(shift); return join ' ', grep { $problem->{$_} } qw(login dialog) }
+is(offered($client->fetch('/apis/x')), 'login dialog', 'and how to ask for it');
+is(offered($client->fetch('/civic/login?return=/apis/x')), 'dialog', 'as that login itself says');
+is(offered($jane->request('GET', '/nobody/', { Accept => '*/*' })), '', 'none is offered that would not help');
+is(offered($jane->fetch('/civic/login?return=/nobody/')), '', 'nor by the login of that address');
+is(offered($client->post_json('/civic/callback', '{}')), '', 'nor by the callback');
+like($client->json($jane->fetch('/apis/document'))->{dialog}{words}, qr/^This page asks for more .* Nothing on this page is lost\.$/, 'it says why');
 
 # ---- the login that they are told of ----
 my $login = $client->json($client->fetch('/apis/strict/x?y=z'))->{login};
@@ -107,6 +112,8 @@ $answer = $client->callback($token, $page->{state});
 is($client->json($answer)->{location}, "$login&popup=1", 'it leads back to the window');
 $answer = $client->get("$login&popup=1");
 is($answer->code, 200, 'which is done');
+is($client->get("$login&popup=1&window=1-2-3-4")->code, 200, 'whatever its name');
+is($client->fetch("$login&popup=1")->code, 200, 'and so a script hears that it is open');
 like($answer->content, qr{data-step="done".*You can close this window.*href="/apis/strict/x\?y=z"}s, 'and says so');
 like($answer->header('Content-Security-Policy'), qr/^default-src 'none'; .*script-src 'self'$/, 'its policy lets the closing script in, and no more');
 is($answer->header('Cache-Control'), 'no-store', 'nobody keeps it');
