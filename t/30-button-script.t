@@ -9,7 +9,7 @@ use Apache::Test qw(-withtestmore);
 use lib 't/lib';
 use Civic::Env ();
 
-plan tests => 19;
+plan tests => 22;
 
 my $source = Civic::Env::source_dir();
 open my $node, '-|', 'node', "$source/t/snippets/button.mjs", "$source/src/assets/button.js" or die "node: $!";

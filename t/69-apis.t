@@ -66,7 +66,7 @@ my @near = (
 );
 my @methods = qw(GET POST PUT DELETE PATCH HEAD PROPFIND);
 
-plan tests => 2 * @who * @missing + 2 * @near + @methods + 74;
+plan tests => 2 * @who * @missing + 2 * @near + @methods + 79;
 
 my $client = Civic::Client->new;
 my $jane = Civic::Client->logged_in('/members/');
@@ -131,6 +131,12 @@ is(login_of($new, 'return=/beta/'), 'CO-BETA BASIC_SIGNUP', 'another location, a
 is(login_of($new, 'return=/anonymous/&scope=PROOF_OF_IDENTITY&application=CO-BETA&appId=CO-BETA'), 'CO-ALPHA ANONYMOUS_LOGIN', 'whatever the query says');
 is(login_of($new, 'return=/apis/optional'), 'CO-ALPHA BASIC_SIGNUP', 'one that lets everybody in offers it, too');
 is(login_of($jane, 'return=/apis/optional'), 'none', 'once');
+is(login_of($new, 'return=/proof/&then=/open/'), 'CO-ALPHA PROOF_OF_IDENTITY', 'wherever it goes on then');
+is(login_of($new, 'return=/open/&then=/proof/'), 'none', 'for which nothing is asked');
+is($jane->get('/civic/login?return=/members/&then=/open/%3Fa%3Db')->header('Location') =~ s{^https://localhost:\d+}{}r, '/open/?a=b', 'there it goes');
+like($jane->get('/civic/login?return=/members/&then=/open/&popup=1')->content, qr{data-step="done".*href="/open/"}s, 'or says so in a window');
+my $mark = Civic::Log::mark();
+refused($new->get('/civic/login?return=/members/&then=//evil.example'), 'return-path', $mark, 'if it is of this site');
 is(login_of($jane, 'return=/proof/'), 'CO-ALPHA PROOF_OF_IDENTITY', 'one that asks for more');
 is(login_of($jane, 'return=/apis/document'), 'CO-ALPHA PROOF_OF_IDENTITY', 'or whose rule does');
 is(login_of($jane, 'return=/apis/fresh'), 'none', 'one that wants it anew, just behind a login that is too old: no circle');
@@ -149,7 +155,7 @@ for my $evil ('//evil.example', 'https://evil.example', '/\\evil.example', '', '
     my $mark = Civic::Log::mark();
     refused($new->get("/civic/login?return=$evil&popup=1"), 'return-path', $mark, "no way to $evil");
 }
-my $mark = Civic::Log::mark();
+$mark = Civic::Log::mark();
 refused($new->get('/civic/login?return=/a&return=/b'), 'return-path', $mark, 'one way only');
 refused($new->fetch('/civic/login?return=/members/'), 'login-required', $mark, 'no page for a script');
 is($new->request('POST', '/civic/login?return=/members/')->code, 405, 'it is read only');

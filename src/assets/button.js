@@ -200,9 +200,13 @@
     }
   }
 
+  function returnOf(element) {
+    return (element.dataset.civicReturn && ownAddress(element.dataset.civicReturn)) || '';
+  }
+
   function finish(element) {
     var event = new CustomEvent('civic:login', { bubbles: true, cancelable: true });
-    var address = element.dataset.civicReturn ? ownAddress(element.dataset.civicReturn) : null;
+    var address = returnOf(element);
     if (element.dispatchEvent(event) && address) {
       location.assign(address);
     }
@@ -210,13 +214,15 @@
 
   document.addEventListener('click', function (event) {
     var element = event.target.closest ? event.target.closest('[data-civic-login]') : null;
-    var name = newName();
+    var address, name;
     if (!element) {
       return;
     }
     event.preventDefault();
-    if (!openWindow(addressFor(element.dataset.civicLogin || here()), name, 'civic-login')) {
-      location.assign(addressFor(element.dataset.civicReturn || here()));
+    name = newName();
+    address = addressFor(element.dataset.civicLogin || here());
+    if (!openWindow(address, name, 'civic-login')) {
+      location.assign(address + '&then=' + encodeURIComponent(returnOf(element).slice(location.origin.length) || here()));
       return;
     }
     clicked.forEach(function (other, older) {

@@ -159,6 +159,17 @@ scene('where no window may open, the page goes there itself', {}, async (person)
   assert.equal(page.url(), person.server.url('site', '/proof/index.html?a=1#part'));
 });
 
+scene('it is the login that was asked for, and leads back', {}, async (person) => {
+  await person.context.addInitScript(() => { window.open = () => null; });
+  const page = await person.visit('/open/button.html?a=1&b=%26');
+  await page.click('#here');
+  await page.locator('#civic-login').waitFor();
+  assert.equal(await page.getAttribute('#civic-login', 'data-scope'), 'BASIC_SIGNUP');
+  await person.logIn(page, 'A page of the site');
+  assert.equal(page.url(), person.server.url('site', '/open/button.html?a=1&b=%26'));
+  assert.equal(await page.evaluate(() => fetch('/members/').then((answer) => answer.status)), 200);
+});
+
 scene('the Civic app comes back in a tab of its own, and the page hears of it', { mobile: true }, async (person) => {
   const page = await person.visit('/open/button.html');
   await page.fill('#work', 'half of a letter');

@@ -9,7 +9,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 // Clicks on an element with this data-civic-return, and lets `say(window, channel)` speak for each window that opens. Gives
 // where the page goes then.
-async function goesTo(back, say = sayDone, clicks = 1) {
+async function goesTo(back, say = sayDone, clicks = 1, opens = true) {
   const gone = [];
   const windows = [];
   let click;
@@ -30,7 +30,7 @@ async function goesTo(back, say = sayDone, clicks = 1) {
     URL,
     crypto: globalThis.crypto,
     fetch: () => {},
-    open: (address) => windows.push(new URL(address, 'https://site.example').searchParams)
+    open: (address) => opens && windows.push(new URL(address, 'https://site.example').searchParams)
   });
   context.window = context;
   vm.runInContext(source, context);
@@ -80,3 +80,14 @@ await checkSaid('a login in another tab', (name, tell) => tell('CO-ALPHA'), 0);
 await checkSaid('one that says it twice', (name, tell) => { sayDone(name, tell); sayDone(name, tell); }, 1);
 await checkSaid('several clicks', sayDone, 1, 3);
 await checkSaid('names that nobody guesses', (name, tell) => { if (/^\d+(-\d+){3}$/.test(name)) { sayDone(name, tell); } }, 1);
+
+// Where no window opens, the page itself goes to the login, and then on.
+async function checkThen(what, back, expected) {
+  const found = await goesTo(back, sayDone, 1, false);
+  const address = `/civic/login?return=%2Fmembers%2F&then=${encodeURIComponent(expected)}`;
+  console.log(found === address ? `ok - ${what}` : `not ok - ${what} (${found})`);
+}
+
+await checkThen('to its return', '/start?a=b#c', '/start?a=b#c');
+await checkThen('back, where it has none', undefined, '/here?a=1');
+await checkThen('back, where it is of no use', 'javascript:alert(1)', '/here?a=1');
