@@ -16,7 +16,8 @@
 
 enum { LEFT_OUT_EVERY_SEC = 60 };
 
-#define CIVIC_ENV_MAX (64 * 1024) /* bytes of claims, with their names */
+#define CIVIC_ENV_MAX       (64 * 1024) /* bytes of claims, with their names */
+#define CIVIC_UWSGI_ENV_MAX 2048 /* uWSGI reads 4 KiB of a request, unless told to read more */
 
 static const char prefix[] = "CIVIC_";
 static const char redirected[] = "REDIRECT_";
@@ -158,15 +159,16 @@ static const char *session_ends(request_rec *r, const civic_session_t *session)
     return apr_off_t_toa(r->pool, (apr_off_t)apr_time_sec(end));
 }
 
-/* What was too large, by name: once in a while for each child. */
-static void say_left_out(request_rec *r, const civic_parcel_t *parcel, const char *where)
+/* What was too large, by name: once in a while for each child.
+ * last: when that was said of the environment or of headers */
+static void say_left_out(request_rec *r, const civic_parcel_t *parcel, const char *where,
+                         volatile apr_uint32_t *last)
 {
-    static volatile apr_uint32_t last;
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
-    apr_uint32_t before = apr_atomic_read32(&last);
+    apr_uint32_t before = apr_atomic_read32(last);
 
     if (parcel->left_out && now - before >= LEFT_OUT_EVERY_SEC
-        && apr_atomic_cas32(&last, now, before) == before) {
+        && apr_atomic_cas32(last, now, before) == before) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       CIVIC_LOG_PREFIX "identity: too large for %s, left out: %s; say by "
                                        "CivicClaims what is needed ref=%s",
@@ -242,12 +244,24 @@ static civic_variables_t *keeper_of(const civic_lookup_t *lookup,
                : NULL;
 }
 
+/* By ProxyPass or RewriteRule, or by SetHandler, which counts only later. */
+static int goes_to_uwsgi(const request_rec *r)
+{
+    static const char uwsgi[] = "proxy:uwsgi:";
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    return (r->filename && !strncmp(r->filename, uwsgi, sizeof(uwsgi) - 1))
+           || (core->handler && !strncmp(core->handler, uwsgi, sizeof(uwsgi) - 1));
+}
+
 /* Made once for a session that the connection keeps, for the first choice of claims that comes. */
 static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
 {
+    static volatile apr_uint32_t told;
     const civic_claim_choice_t *choice = civic_dir_conf(r)->claims;
-    civic_variables_t *kept = keeper_of(lookup, choice);
-    civic_parcel_t parcel = {.r = r, .room = CIVIC_ENV_MAX};
+    int is_small = goes_to_uwsgi(r);
+    civic_variables_t *kept = is_small ? NULL : keeper_of(lookup, choice);
+    civic_parcel_t parcel = {.r = r, .room = is_small ? CIVIC_UWSGI_ENV_MAX : CIVIC_ENV_MAX};
     const apr_table_t *made;
 
     if (kept && kept->table && kept->choice == choice) {
@@ -261,7 +275,7 @@ static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *loo
         kept->choice = choice;
         kept->table = made;
     }
-    say_left_out(r, &parcel, "the environment");
+    say_left_out(r, &parcel, "the environment", &told);
     return made;
 }
 
@@ -334,6 +348,7 @@ static civic_told_t may_tell(request_rec *r)
 
 static void tell_headers(request_rec *r)
 {
+    static volatile apr_uint32_t told;
     const civic_request_t *known = civic_request(r);
     civic_parcel_t parcel = {.r = r, .room = CIVIC_HEADERS_MAX};
 
@@ -351,9 +366,8 @@ static void tell_headers(request_rec *r)
     }
     if (parcel.room < CIVIC_HEADERS_MAX) {
         civic_request(civic_request_first(r))->in_headers = 1;
-        civic_headers_keep(r);
     }
-    say_left_out(r, &parcel, "headers");
+    say_left_out(r, &parcel, "headers", &told);
 }
 
 static void tell(request_rec *r)

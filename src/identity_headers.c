@@ -3,7 +3,6 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <http_protocol.h>
 #include <string.h>
 
 #include "claims.h"
@@ -76,6 +75,44 @@ static int collect(void *data, const char *name, const char *value)
     return 1;
 }
 
+static int is_separator(char c)
+{
+    return strchr(" ,;\"", c) != NULL || apr_iscntrl(c); /* or the end */
+}
+
+/* A proxy takes away what `Connection` names. Releases of mod_proxy differ in where a name in it ends:
+ * here at whatever is no part of one. */
+static void drop_from_connection(request_rec *r)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    const char *list = apr_table_get(r->headers_in, "Connection");
+    apr_size_t room = list ? 2 * strlen(list) + 1 : 0; /* a separator becomes two characters */
+    char *kept = list ? apr_pcalloc(r->pool, room) : NULL, *end = kept;
+    int taken = 0;
+
+    while (list && *list) {
+        apr_size_t len = 0;
+
+        while (!is_separator(list[len])) {
+            len++;
+        }
+        if (len > 0 && civic_header_is_ours(conf, apr_pstrmemdup(r->pool, list, len))) {
+            taken = 1;
+        }
+        else if (len > 0) {
+            end += apr_snprintf(end, room - (apr_size_t)(end - kept), "%s%.*s",
+                                end > kept ? ", " : "", (int)len, list);
+        }
+        list += len + (list[len] != '\0');
+    }
+    if (taken && *kept) {
+        apr_table_setn(r->headers_in, "Connection", kept);
+    }
+    else if (taken) {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+}
+
 void civic_headers_drop(request_rec *r)
 {
     found_t found = {civic_server_conf(r->server),
@@ -85,29 +122,7 @@ void civic_headers_drop(request_rec *r)
     for (int i = 0; i < found.names->nelts; i++) {
         apr_table_unset(r->headers_in, APR_ARRAY_IDX(found.names, i, const char *));
     }
-}
-
-void civic_headers_keep(request_rec *r)
-{
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
-    const char *list = apr_table_get(r->headers_in, "Connection"), *kept = NULL;
-    int taken = 0;
-    char *name;
-
-    while (list && (name = ap_get_list_item(r->pool, &list))) {
-        if (civic_header_is_ours(conf, name)) {
-            taken = 1;
-        }
-        else {
-            kept = kept ? apr_pstrcat(r->pool, kept, ", ", name, NULL) : name;
-        }
-    }
-    if (taken && kept) {
-        apr_table_setn(r->headers_in, "Connection", kept);
-    }
-    else if (taken) {
-        apr_table_unset(r->headers_in, "Connection");
-    }
+    drop_from_connection(r);
 }
 
 /* ---- setting them ---- */
@@ -203,7 +218,7 @@ void civic_headers_set_user(civic_parcel_t *parcel, const char *user)
 {
     const char *header = civic_server_conf(parcel->r->server)->user_header;
 
-    if (header) {
+    if (header && user) {
         set(parcel, header, user);
     }
 }

@@ -24,7 +24,8 @@ int civic_header_has_prefix(const char *name, const char *prefix);
 /** Could a header, or a variable behind its HTTP_, of this name pass for one of ours? */
 int civic_header_is_ours(const civic_server_conf_t *conf, const char *name);
 
-/** Drop whatever could pass for ours from r->headers_in. */
+/** Drop whatever could pass for ours from r->headers_in, and what names ours in `Connection`, so that
+ *  no proxy takes them away. */
 void civic_headers_drop(request_rec *r);
 
 /** Headers under way to one request. */
@@ -44,7 +45,7 @@ typedef struct {
 void civic_headers_set(civic_parcel_t *parcel, const char *kind, const char *name,
                        const char *value);
 
-/** Set CivicUserHeader, where there is one. */
+/** Set CivicUserHeader, where there is one; user: NULL sets nothing. */
 void civic_headers_set_user(civic_parcel_t *parcel, const char *user);
 
 /** Set the header of a token of at most CIVIC_ASSERTION_MAX characters (assertion.h), before all others:
@@ -53,11 +54,5 @@ void civic_headers_set_assertion(civic_parcel_t *parcel, const char *token);
 
 /** Note that something did not fit. */
 void civic_parcel_leave_out(civic_parcel_t *parcel, const char *name);
-
-/**
- * A client may name headers in `Connection`, which a proxy then takes away before it sends the
- * request on: ours are taken out of that list.
- */
-void civic_headers_keep(request_rec *r);
 
 #endif

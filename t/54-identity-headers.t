@@ -45,7 +45,7 @@ my @INSIDE = qw(none env few default open basic);
 my @SPELLINGS = ('X-Who-Am-I', 'x_who_am_i', 'X.WHO.Am-I', 'X~Who+Am!I', 'X-WHO-AM_I', 'Civic_User_Id', 'civic.user~id', 'CIVIC');
 my @PREFIXED = ('Civic-User-Id', 'civic_user_id', 'X-Cv-User-Id', 'x_cv_user_id', 'X.Cv.Claim.Other', 'X-Cv', 'X_CV');
 
-plan tests => 3 * @PLACES + 3 * @INSIDE + @SPELLINGS + 3 + 39;
+plan tests => 3 * @PLACES + 3 * @INSIDE + @SPELLINGS + 3 + 46;
 
 my $places = join '', map { <<"END" } @PLACES, [ 'email', "CivicRemoteUser contact.personal.email\nCivicIdentity none" ],
 <Location "/$$_[0]/">
@@ -200,9 +200,13 @@ sub raw {
     }
     die "no answer at $path\n";
 }
-for my $list ('Civic-User-Id, X-Who-Am-I, close, Civic-Claim-Contact-Personal-Email', 'close,CIVIC_USER_ID,civic-user-id,x-who-am-i') {
+for my $list (
+    'Civic-User-Id, X-Who-Am-I, close, Civic-Claim-Contact-Personal-Email', 'close,CIVIC_USER_ID,civic-user-id,x-who-am-i',
+    'close; civic-user-id; x-who-am-i', 'close civic-user-id x-who-am-i', "close\tcivic-user-id\tx-who-am-i",
+    'close,; civic-user-id ,;x-who-am-i;', 'close, "x" civic-user-id x-who-am-i', "close\r\nConnection: civic-user-id;x-who-am-i",
+    ) {
     my $env = raw('GET', '/headers/proxy/x', "Connection: $list\r\nCivic-Other: x\r\n");
-    is_deeply([ $env->{HTTP_X_WHO_AM_I}, ours($env, 'HTTP_CIVIC_') ], [ $JANE, \%HEADERS_OF ], 'Connection: takes none of ours away');
+    is_deeply([ $env->{HTTP_X_WHO_AM_I}, ours($env, 'HTTP_CIVIC_') ], [ $JANE, \%HEADERS_OF ], 'Connection: takes none of ours away: ' . $list =~ s/\s+/ /gr);
 }
 my $env = raw('GET', '/headers/proxy/x', "Connection: X-Other, close\r\nX-Other: x\r\n");
 is($env->{HTTP_X_OTHER}, undef, 'but others, as ever');
@@ -286,5 +290,7 @@ is(join(' ', map { /CLAIM_(\w+)/ ? lc $1 : () } sort keys %$env), 'contact_perso
     'headers go without what is far too large');
 $env = env($bulky, '/env/cgi');
 is($env->{CIVIC_SANDBOX_BULK}, undef, 'but not for a quarter of a megabyte');
+like(join("\n", grep {/too large/} Civic::Log::lines($mark)), qr/auth_civic:warn.*identity: too large for the environment, left out: SANDBOX_BULK; say by CivicClaims .* ref=\w{8}$/m,
+    'of which a line tells, too');
 is($env->{CIVIC_USER_ID}, $JANE, 'and who it is, is there');
 is(() = $server->error_log =~ /exit signal/g, 0, 'no child has died');

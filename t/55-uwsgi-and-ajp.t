@@ -21,7 +21,7 @@ my @forged = map { $_ => 'FORGED' } @FORGED;
 my @VARIABLES = map { $_ => 'FORGED' } qw(Remote-User Auth-Type AJP_REMOTE_USER);
 my %PEOPLE = (jane => 'jane@example.com', ozdemir => 'gulsen.ozdemir@example.org');
 
-plan tests => 2 * 20 + 6 + 2 * 6 + 4 + 1;
+plan tests => 2 * 20 + 6 + 2 * 6 + 5 + 4 + 1;
 
 my ($uwsgi, $ajp) = (Civic::Uwsgi->start, Civic::Ajp->start(secret => 'between-us'));
 my ($python, $java) = ($uwsgi->port, $ajp->port);
@@ -37,7 +37,10 @@ ProxyPassMatch ^/(\\w+/python)\$ uwsgi://127.0.0.1:$python/\$1
 ProxyPassMatch ^/(\\w+/java)\$ ajp://127.0.0.1:$java/\$1 secret=between-us
 # httpd keeps one secret for an address.
 ProxyPassMatch ^/(\\w+/stranger)\$ ajp://localhost:$java/\$1 secret=guessed
-<LocationMatch "^/(?:env|both|none)/">
+<Location "/handled/">
+SetHandler "proxy:uwsgi://127.0.0.1:$python/"
+</Location>
+<LocationMatch "^/(?:env|both|none|handled)/">
 AuthType Civic
 AuthName "Applications"
 CivicRemoteUser contact.personal.email
@@ -96,6 +99,17 @@ for my $kind (qw(python java)) {
         like(made_up($env), qr/\A(?:$THEIRS)?\z/, "$kind where nobody logs in: nothing made up");
     }
 }
+
+# ---- uWSGI reads 4 KiB ----
+sub item { return { label => $_[0], value => $_[1], isValid => JSON::PP::true, isOwner => JSON::PP::true } }
+my $large = browser(data => [ item('contact.personal.email', 'large@example.com'), item('large', 'x' x 2000), item('small', 'y' x 100) ]);
+for my $path ('/env/python', '/handled/python') {
+    my $answer = $large->get($path);
+    my $env = $answer->code == 200 ? $client->json($answer)->{env} : {};
+    is("$env->{REMOTE_USER} $env->{CIVIC_SMALL}", 'large@example.com ' . 'y' x 100, "$path: there is room for what is needed");
+    is($env->{CIVIC_LARGE}, undef, "$path: what is too large for uWSGI is left out");
+}
+like($server->error_log, qr/identity: too large for the environment, left out: LARGE;/, 'and the log says so');
 
 # ---- HTTP/2 ----
 my ($name, $id) = $client->session_cookie;
