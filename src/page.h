@@ -45,7 +45,8 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
 const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int is_login);
 
 /** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
+ * Require rules keep somebody out, also rules and scope; where a login helps, its address as login
+ * and what offers it as dialog. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
 /** Where a window may be opened to log in for the address of this request (login.c); NULL: it has none. */
