@@ -151,8 +151,8 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     return civic_cookie_set_browser(r, browser);
 }
 
-/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into the
- * page, since the callback stands outside of all locations. */
+/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into
+ * the page, since the callback stands outside of all locations. */
 static const char *destination(request_rec *r, const char *return_path)
 {
     const char *on_login = civic_dir_conf(r)->on_login;
@@ -238,8 +238,8 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
     int status = civic_refusal_status(r, refusal.reason);
     const char *return_path;
 
-    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
-     * is itself protected. */
+    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument
+     * that is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
         civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;

@@ -8,8 +8,8 @@
 
 #include "scope.h"
 
-/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read (by
- * one thread). */
+/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read
+ * (by one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
 static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 

@@ -1,5 +1,5 @@
-/* endpoints.h - the addresses below CivicEndpoint (the table in endpoints.c): what the module's
- * pages send back and load, and what sites and applications ask.
+/* endpoints.h - the addresses below CivicEndpoint (the table in endpoints.c): what the
+ * module's pages send back and load, and what sites and applications ask.
  *
  * They work wherever they are, even when the whole site is protected, denied or proxied: they
  * are claimed before mod_rewrite and mod_proxy see them, and the surrounding sections do not

@@ -1,8 +1,10 @@
-/* login.c - GET CivicEndpoint/login: the login of another address, for pages that cannot be one.
+/* login.c - GET CivicEndpoint/login: the login of another address, for pages that cannot be
+ * one.
  *
- * `return` is a path of this site. The login is that of its location: application, scope request, looks and
- * rules are what a request for it would meet, never what the query says. Then it goes on there, or
- * with `popup=1` shows a page that tells the site's other windows and closes itself.
+ * `return` is a path of this site. The login is that of its location: application, scope
+ * request, looks and rules are what a request for it would meet, never what the query says.
+ * Then it goes on there, or with `popup=1` shows a page that tells the site's other windows
+ * and closes itself.
  */
 #include <apr_strings.h>
 #include <http_protocol.h>

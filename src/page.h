@@ -37,8 +37,9 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
-/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope; where a login helps, its address as login. */
+/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry;
+ * where Require rules keep somebody out, also rules and scope; where a login helps, its
+ * address as login. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
 /** What every page needs, for page_factor.c. */

@@ -6,7 +6,8 @@
  *
  * What the person reads is in src/languages, as reason.<name> (words.h).
  *
- * To add a failure, add a line here, its words, a row in doc/errors.md and a test that reaches it.
+ * To add a failure, add a line here, its words, a row in doc/errors.md and a test that reaches
+ * it.
  */
 #ifndef CIVIC_REASON_H
 #define CIVIC_REASON_H
