@@ -51,7 +51,7 @@ const char *civic_startup_store_path(const civic_server_conf_t *conf, apr_pool_t
 
 /** Open the enrollment stores of all hosts: startup_factor.c. @return 1; 0 after the reason
  * was logged */
-int civic_startup_factor(server_rec *s, apr_pool_t *pconf);
+int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf);
 
 /** What is missing for CivicSecondFactor, CivicEnrollmentStore or CivicEnrollmentQuery of this
  * host (startup_factor.c). @return NULL, or what is wrong */
