@@ -4,7 +4,6 @@
 #include <apr_shm.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 typedef enum { CLOSED, OPEN, PROBING } state_t;
 
@@ -77,14 +76,6 @@ civic_breakers_t *civic_breakers_create(int count, apr_pool_t *pool)
     breakers->word = apr_shm_baseaddr_get(shm);
     memset((void *)breakers->word, 0, size);
     return breakers;
-}
-
-apr_time_t civic_breaker_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
 }
 
 static int seconds_until(apr_uint64_t at, apr_uint64_t now)

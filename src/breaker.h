@@ -55,13 +55,10 @@ typedef enum {
 /** In the parent, before the fork. @return NULL when there is no shared memory */
 civic_breakers_t *civic_breakers_create(int count, apr_pool_t *pool);
 
-/** A clock that runs on when the system's is set, the same in all processes. */
-apr_time_t civic_breaker_clock(void);
-
 /**
  * May this upstream be asked? If so, say civic_breaker_report once.
  *
- * @param now  of civic_breaker_clock, as everywhere here
+ * @param now  of civic_clock_steady, as everywhere here
  * @param time how long the exchange may take: a probe frees itself after it
  * @return 0: yes, with `pass` set; else in how many seconds it is worth trying again
  */

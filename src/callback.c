@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "body.h"
+#include "clock.h"
 #include "cookie.h"
 #include "endpoints.h"
 #include "factor.h"
@@ -50,7 +51,7 @@ static civic_refusal_t count_attempt(const login_t *login)
     if (limit.count > 0) {
         later = civic_attempts_take(login->conf->runtime->attempts, r->useragent_addr,
                                     login->conf->realm, sizeof(login->conf->realm), &limit,
-                                    civic_breaker_clock());
+                                    civic_clock_steady());
     }
     if (!later) {
         return civic_accepted();
@@ -172,7 +173,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
                                         apr_interval_time_t timeout)
 {
     civic_runtime_t *runtime = login->conf->runtime;
-    apr_time_t now = apr_time_now();
+    apr_time_t now = civic_clock_steady();
     civic_refusal_t refusal;
     civic_slot_t slot;
 
@@ -186,7 +187,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
                                      login->token, timeout, login->r->pool);
-        civic_counters_exchange(runtime->counters, apr_time_now() - now);
+        civic_counters_exchange(runtime->counters, civic_clock_steady() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
     return refusal;
@@ -220,7 +221,7 @@ static void log_change(const login_t *login, civic_breaker_change change,
     const civic_upstream_t *upstream =
         &APR_ARRAY_IDX(runtime->upstreams, login->application->upstream, civic_upstream_t);
     int left = civic_breaker_left(runtime->breakers, login->application->upstream,
-                                  civic_breaker_clock());
+                                  civic_clock_steady());
 
     if (change == CIVIC_BREAKER_CLOSED) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, login->r->server,
@@ -252,7 +253,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     civic_breaker_pass_t pass;
     civic_refusal_t refusal;
     int later = civic_breaker_ask(&pass, breakers, login->application->upstream,
-                                  civic_breaker_clock(), timeout + apr_time_from_sec(1));
+                                  civic_clock_steady(), timeout + apr_time_from_sec(1));
 
     if (later) {
         civic_request(civic_request_first(login->r))->retry_after = later;
@@ -262,7 +263,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     refusal = exchange_in_slot(login, identity, timeout);
     log_change(login,
                civic_breaker_report(&pass, breakers, outcome_of(refusal.reason),
-                                    civic_breaker_clock()),
+                                    civic_clock_steady()),
                refusal);
     return refusal;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "config.h"
 #include "encoding.h"
 #include "url.h"
@@ -103,7 +104,7 @@ static size_t receive_header(char *line, size_t size, size_t count, void *data)
     exchange_t *x = data;
     size_t n = size * count;
 
-    x->begun = x->begun ? x->begun : apr_time_now();
+    x->begun = x->begun ? x->begun : civic_clock_steady();
     x->header_bytes += n;
     if (x->header_bytes > HEADERS_MAX) {
         x->too_large = 1;
@@ -156,7 +157,7 @@ static int watch(void *data, curl_off_t down_total, curl_off_t down, curl_off_t 
                  curl_off_t up)
 {
     exchange_t *x = data;
-    apr_time_t took = x->begun ? apr_time_now() - x->begun : 0;
+    apr_time_t took = x->begun ? civic_clock_steady() - x->begun : 0;
 
     if (took > apr_time_from_sec(TRICKLE_AFTER_SEC)
         && (apr_time_t)(x->header_bytes + x->len) < apr_time_sec(took) * TRICKLE_RATE) {
@@ -544,7 +545,7 @@ static void answer_set(civic_http_answer_t *answer, CURL *handle, const exchange
 static civic_refusal_t attempt(civic_http_answer_t *answer, CURL *handle, exchange_t *x,
                                const civic_http_request_t *request, const headers_t *headers)
 {
-    apr_time_t left = request->deadline - apr_time_now();
+    apr_time_t left = request->deadline - civic_clock_steady();
     civic_refusal_t refusal = {CIVIC_UPSTREAM_TIMEOUT, "no time was left"};
 
     if (left < apr_time_from_msec(1)) {
