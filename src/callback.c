@@ -152,11 +152,10 @@ static civic_refusal_t use_once(login_t *login)
 /* ---- the exchange ---- */
 
 /* Over all children, so many at once. */
-static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now,
-                     apr_time_t until)
+static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now)
 {
     civic_slots_t *slots = login->conf->runtime->slots;
-    int taken = civic_slots_take(slot, slots, now, until), crowded;
+    int taken = civic_slots_take(slot, slots, now), crowded;
 
     if (civic_slots_is_news(&crowded, slots, taken, now)) {
         ap_log_error(APLOG_MARK, crowded ? APLOG_WARNING : APLOG_NOTICE, 0, login->r->server,
@@ -180,7 +179,7 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
     if (!runtime->transport) {
         return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
-    if (!take_slot(login, &slot, now, now + timeout + apr_time_from_sec(1))) {
+    if (!take_slot(login, &slot, now)) {
         return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
