@@ -628,6 +628,24 @@ static void a_trickle_is_left_before_the_deadline(void **state)
     assert_string_equal(refusal.detail, "the answer comes too slowly");
 }
 
+/* Somebody takes the connection and does not speak TLS. */
+static void a_connection_that_hangs_is_left_before_the_deadline(void **state)
+{
+    server_step_t step = {.answer = OK_ANSWER, .pause_ms = 120000};
+    server_t *server = server_start(&step, 1, *state);
+    civic_http_request_t request = {.body = "{}"};
+    civic_http_answer_t answer;
+    civic_refusal_t refusal;
+
+    request.ca_file = CIVIC_SOURCE "/t/unit/keys/authority.pem";
+    request.url = apr_pstrcat(*state, "https", server_url(server, "/", *state) + 4, NULL);
+    request.deadline = civic_clock_steady() + apr_time_from_sec(60);
+    refusal = civic_transport_send(&answer, civic_transport_create(*state), &request, *state);
+    assert_reason(refusal.reason, CIVIC_UPSTREAM_TIMEOUT, "no TLS");
+    assert_string_equal(refusal.detail, "no connection was made in time");
+    assert_int_equal(server_connections(server), 1);
+}
+
 /* Silent, dripping into the headers, dripping into the body: the deadline holds. Each would go on for
  * long, and then end otherwise. */
 static void slow_servers_are_left_at_the_deadline(void **state)
@@ -695,6 +713,7 @@ int main(void)
         UNIT(endless_headers_are_left),
         UNIT(a_megabyte_of_headers_is_left),
         UNIT(a_trickle_is_left_before_the_deadline),
+        UNIT(a_connection_that_hangs_is_left_before_the_deadline),
         UNIT(slow_servers_are_left_at_the_deadline),
         UNIT(a_deadline_that_has_passed_is_not_tried),
     };
