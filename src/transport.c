@@ -106,7 +106,6 @@ static size_t receive_header(char *line, size_t size, size_t count, void *data)
     x->begun = x->begun ? x->begun : civic_clock_steady();
     x->header_bytes += n;
     if (x->header_bytes > HEADERS_MAX) {
-        x->too_large = 1;
         return 0;
     }
     /* Another status line: what came before it was an interim answer. */
