@@ -8,7 +8,7 @@ use Apache::Test qw(-withtestmore);
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Client ();
 use Civic::Log ();
 
@@ -38,12 +38,12 @@ my @who = (
     [ 'a client of an API',     'GET',     { Accept => 'application/json' } ],
     [ 'OPTIONS',                'OPTIONS', fetched('cors', 'empty', Accept => '*/*') ],
 );
-# what is missing, the path, the reason
+# what is missing, the path, the reason, what the challenge says of it (RFC 9470)
 my @missing = (
     [ 'no session',           '/apis/x?a=1&b=2', 'login-required' ],
     [ 'an expired one',       '/apis/short',     'session-expired' ],
-    [ 'one that shows less',  '/apis/document',  'step-up-required' ],
-    [ 'one that is too old',  '/apis/fresh',     'login-not-fresh' ],
+    [ 'one that shows less',  '/apis/document',  'step-up-required', 'error="insufficient_user_authentication"' ],
+    [ 'one that is too old',  '/apis/fresh',     'login-not-fresh', 'error="insufficient_user_authentication"', 'max_age="1"' ],
 );
 
 my $preflight = { Origin => 'https://app.example', 'Access-Control-Request-Method' => 'PUT', Accept => '*/*', 'Sec-Fetch-Mode' => 'cors',
@@ -66,7 +66,7 @@ my @near = (
 );
 my @methods = qw(GET POST PUT DELETE PATCH HEAD PROPFIND);
 
-plan tests => 2 * @who * @missing + 2 * @near + @methods + 68;
+plan tests => (3 * @who - 1) * @missing + 2 * @near + @methods + 72;
 
 my $client = Civic::Client->new;
 my $jane = Civic::Client->logged_in('/members/');
@@ -74,22 +74,29 @@ sleep 2; # until her login is too old for two of the locations
 
 # ---- programs ----
 for my $row (@missing) {
-    my ($missing, $path, $reason) = @$row;
+    my ($missing, $path, $reason, @lacks) = @$row;
     for my $who (@who) {
         my ($name, $method, $headers, $body) = @$who;
         my $mark = Civic::Log::mark();
         my $answer = ($reason eq 'login-required' ? $client : $jane)->request($method, $path, $headers, $body);
         if ($method eq 'HEAD') {
             is($answer->code . $answer->header('Content-Type'), '401application/problem+json', "$missing: $name");
-            is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', "$missing: $name: by which scheme");
+            is($answer->header('WWW-Authenticate'), challenge('APIs', $path, @lacks), "$missing: $name: told where to log in, without a body");
             next;
         }
         refused($answer, $reason, $mark, "$missing: $name: no page");
-        is(join(' ', $answer->header('WWW-Authenticate'), $client->json($answer)->{login}),
-            'Civic realm="APIs" /civic/login?return=' . $path =~ s/([^\w.-])/sprintf '%%%02x', ord $1/ger, "$missing: $name: told where to log in");
+        is($answer->header('WWW-Authenticate'), challenge('APIs', $path, @lacks), "$missing: $name: told where to log in");
+        like($answer->header('WWW-Authenticate'), qr/ login="\Q${\ $client->json($answer)->{login}}\E"/, "$missing: $name: there as well");
     }
 }
 is($client->fetch('/apis/x')->header('Set-Cookie'), undef, 'no login begins by it');
+# The challenge is bounded; the body is not.
+for my $row ([ 1900, 1 ], [ 2100, 0 ]) {
+    my ($length, $said) = @$row;
+    my $answer = $client->fetch('/apis/' . 'x' x $length);
+    is($answer->header('WWW-Authenticate') =~ /login=/ ? 1 : 0, $said, "a path of $length bytes: in the challenge, or not");
+    is(length $client->json($answer)->{login}, $length + length '/civic/login?return=%2fapis%2f', 'in the body as ever');
+}
 is($client->json($jane->request('GET', '/nobody/', { Accept => '*/*' }))->{login}, undef, 'none is offered that would not help');
 is($client->json($client->post_json('/civic/callback', '{}'))->{login}, undef, 'nor by the callback');
 
@@ -100,7 +107,7 @@ is($answer->code, 401, 'a window of its own: 401');
 my $page = Civic::Client::login_page($answer);
 is("@$page{'app-id', 'scope'}", 'CO-BETA PROOF_OF_IDENTITY', 'the login of that location, for which programs alone come');
 like($answer->content, qr/<title>Log in - APIs</, 'with its name');
-is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', 'and scheme');
+is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', 'and scheme: this is where a login is to be had');
 is($answer->header('Cache-Control'), 'no-store', 'which nobody keeps');
 my $token = $client->{sandbox}->token(appId => 'CO-BETA', scope => 'PROOF_OF_IDENTITY');
 $answer = $client->callback($token, $page->{state});

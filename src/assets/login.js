@@ -21,6 +21,7 @@
   var acted = false; /* the person has done something here */
   var delivering = false; /* the server has a code and may set a session's cookie any moment */
   var leaving = false;
+  var reported = {}; /* steps that the server knows of */
   var again = null; /* what "Try again" does */
   var timer = null;
 
@@ -65,9 +66,19 @@
     }
   }
 
+  /* What only the browser sees, for the operator's log: once of a kind. @return the reference of that line */
+  function report(step) {
+    if (!reported[step]) {
+      reported[step] = true;
+      post(page.dataset.report, { problem: step, state: page.dataset.state, reference: page.dataset.reference })
+        .catch(function () { reported[step] = false; });
+    }
+    return page.dataset.reference;
+  }
+
   function fail(step, text, action, reference) {
     button.disabled = !sip;
-    say(step, 'error', text, reference);
+    say(step, 'error', text, reference || report(step));
     offer(action);
     focusOn(action ? retry : status);
   }

@@ -78,7 +78,7 @@ scene('a uuid that is not known any more: words, and a new start without it', { 
     await person.start(page);
     await page.waitForURL(/\/phone\//);
     await page.goto(person.server.url('site', UNKNOWN));
-    await person.told(page, /^Civic reports a problem: this login is not known any more\.$/);
+    await person.told(page, /^Civic reports a problem: this login is not known any more\. Reference:/);
     await page.getByRole('button', { name: 'Try again' }).tap();
     await page.waitForURL(/\/phone\//);
     const opened = person.context.waitForEvent('page');
