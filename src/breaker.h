@@ -8,9 +8,9 @@
  *      +-------------------------------------------- probing: one asks, all others do not
  *                      it succeeds
  *
- * One for each upstream, over all children of all generations: the parent finds it by its name after
- * each restart. A breaker is one word of shared memory, changed by compare-and-swap: no lock, and a
- * child may die anywhere. A probe that dies frees itself by time.
+ * One for each upstream, over all children of all generations: the parent finds it by its name
+ * after each restart. A breaker is one word of shared memory, changed by compare-and-swap: no
+ * lock, and a child may die anywhere. A probe that dies frees itself by time.
  *
  *    63    62 61      56 55    48 47                                                       0
  *   +--------+----------+--------+----------------------------------------------------------+
@@ -63,8 +63,8 @@ typedef enum {
 civic_breaker_memory_t *civic_breaker_memory_create(apr_pool_t *pool);
 
 /**
- * In the parent, before the fork. A name that the last call had as well goes on as it was; any other
- * begins closed.
+ * In the parent, before the fork. A name that the last call had as well goes on as it was; any
+ * other begins closed.
  *
  * @param names of the upstreams, const char *, each once: `index` counts them
  * @return in the pool; NULL when there is no shared memory

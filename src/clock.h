@@ -1,6 +1,6 @@
-/* clock.h - clocks that go on when the system's clock is set: how long something takes, and how long
- * it has left, goes by one of these. Microseconds since some moment; the same in all processes of
- * this machine, until it is started anew. */
+/* clock.h - clocks that go on when the system's clock is set: how long something takes, and
+ * how long it has left, goes by one of these. Microseconds since some moment; the same in all
+ * processes of this machine, until it is started anew. */
 #ifndef CIVIC_CLOCK_H
 #define CIVIC_CLOCK_H
 

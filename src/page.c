@@ -255,7 +255,8 @@ static const char frame_policy[] = "default-src 'none'; style-src 'self'; "
                                    "form-action 'none'; base-uri 'none'; "
                                    "frame-ancestors 'self'";
 
-/* Nothing in it acts: who is led to click it unawares gets a window with the page's own address. */
+/* Nothing in it acts: who is led to click it unawares gets a window with the page's own
+ * address. */
 const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int is_login)
 {
     const civic_language_t *language = civic_request_language(r);
@@ -349,13 +350,35 @@ const char *civic_page_login_address(request_rec *r)
                 : NULL;
 }
 
-static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+/* What a page of the site says to the person, whose login it offers (button.js). */
+static void add_dialog(json_t *problem, request_rec *r, civic_reason reason)
 {
-    const char *login = info->status == HTTP_UNAUTHORIZED ? civic_page_login_address(r) : NULL;
+    const civic_language_t *language = civic_request_language(r);
+    const char *words = civic_words_fill(r->pool, language, "dialog.words", "reason",
+                                         civic_words_reason(language, reason), NULL);
 
+    json_object_set_new(problem, "dialog",
+                        json_pack("{s:s, s:s, s:s, s:s, s:s}", "lang", language->tag, "dir",
+                                  language->direction, "words", words, "login",
+                                  civic_words_text(language, "dialog.login"), "cancel",
+                                  civic_words_text(language, "dialog.cancel")));
+}
+
+/* Where a window may be opened to log in for this address (login.c), which needs no telling
+ * there. */
+static void add_login(json_t *problem, request_rec *r, civic_reason reason)
+{
+    const civic_request_t *known = civic_request(r);
+    const char *login = civic_page_login_address(r);
+
+    if (civic_reason_info(reason)->status != HTTP_UNAUTHORIZED || !civic_request_return_path(r)
+        || (known->endpoint && !known->asking)) {
+        return;
+    }
     if (login) {
         json_object_set_new(problem, "login", json_string(login));
     }
+    add_dialog(problem, r, reason);
 }
 
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
@@ -373,7 +396,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
-    add_login(problem, r, info);
+    add_login(problem, r, reason);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }

@@ -31,8 +31,8 @@ struct civic_slots {
 
 /* ---- processes ---- */
 
-/* When a process began, in ticks since the machine did: a number that comes again gets another. See
- * proc(5). @return 0 when that cannot be told */
+/* When a process began, in ticks since the machine did: a number that comes again gets
+ * another. See proc(5). @return 0 when that cannot be told */
 static owner_t start_of(pid_t pid)
 {
     char path[64], text[1024], *field;
@@ -138,7 +138,8 @@ static int take_free(civic_slot_t *slot, civic_slots_t *slots)
     return 0;
 }
 
-/* Frees what processes held that are gone, once in a while. @return 1 when it was time for that */
+/* Frees what processes held that are gone, once in a while. @return 1 when it was time for
+ * that */
 static int look(civic_slots_t *slots, apr_time_t now)
 {
     apr_time_t last = atomic_load(&slots->looked);

@@ -1,5 +1,6 @@
-/* startup_kept.c - memory of the parent that outlives its restarts, as the configuration does not: children
- * of the last generation may still be at work in it, and nothing that it knows is forgotten.
+/* startup_kept.c - memory of the parent that outlives its restarts, as the configuration does
+ * not: children of the last generation may still be at work in it, and nothing that it knows
+ * is forgotten.
  */
 #include "runtime.h"
 

@@ -262,11 +262,11 @@
         refused(answer, token);
         return;
       }
+      say('done', 'busy', words.done);
+      go(answer.body.location); /* first, so that no other tab sends the form of this one */
       if (channel) {
         channel.postMessage(page.dataset.appId);
       }
-      say('done', 'busy', words.done);
-      go(answer.body.location);
     }, function () {
       clearTimeout(slow);
       delivering = false;
@@ -309,6 +309,11 @@
 
   function signUp() {
     var scope = page.dataset.scope;
+    var lost = window.civicForm && window.civicForm.hold();
+    if (lost) { /* the next click starts all the same */
+      say('form-lost', 'error', lost);
+      return;
+    }
     wasStartedHere(Date.now());
     say('waiting', 'busy', words.waiting);
     try {
@@ -419,6 +424,23 @@
 
   /* ---- other tabs ---- */
 
+  /* Another tab has stored a form, before the Civic app was opened: form.js knows whether it is one
+     of this page, or an old one that has to go. */
+  function findForm(next) {
+    var script = document.createElement('script');
+    var stored = false;
+    try {
+      stored = Object.keys(localStorage).some(function (key) { return key.indexOf('civic-form ') === 0; });
+    } catch (error) { /* no storage */ }
+    if (!stored || window.civicForm) {
+      next();
+      return;
+    }
+    script.src = document.currentScript.src.replace('/login.js', '/form.js');
+    script.onload = script.onerror = next;
+    document.head.appendChild(script);
+  }
+
   function fits(session) {
     var held = SCOPES.indexOf(session.scope);
     var wanted = SCOPES.indexOf(page.dataset.scope);
@@ -473,9 +495,11 @@
   if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
     look();
   }
-  if (keepsCookies()) {
-    load();
-  } else {
-    fail('cookies', words.cookies, function () { location.reload(); });
-  }
+  findForm(function () {
+    if (keepsCookies()) {
+      load();
+    } else {
+      fail('cookies', words.cookies, function () { location.reload(); });
+    }
+  });
 }());

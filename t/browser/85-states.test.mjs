@@ -76,6 +76,23 @@ const STATES = {
     await person.context.route(LIBRARY, (route) => route.abort('blockedbyclient'));
     return person.visit('/members/');
   }, [/ERR_BLOCKED_BY_CLIENT/]],
+  unexpected: ['blocked', /^Civic’s login did not load as expected\.$/, 'Try again', async (person) => {
+    await person.context.route(LIBRARY, (route) => route.fulfill({ contentType: 'text/javascript', body: 'var other;' }));
+    return person.visit('/members/');
+  }],
+  'not-started': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+    await person.context.route(LIBRARY, (route) => route.fulfill({
+      contentType: 'text/javascript', body: 'window.civic = { sip() { throw new Error("no"); } };',
+    }));
+    return person.visit('/members/');
+  }],
+  'not-started-later': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+    const page = await person.visit('/members/');
+    await person.at(page, 'ready');
+    await page.evaluate(() => { window.civic.sip.prototype.signup = () => { throw new Error('no'); }; });
+    await person.start(page);
+    return page;
+  }],
   offline: ['offline', /^You are offline/, 'Try again', async (person) => {
     await person.context.route(LIBRARY, (route) => route.abort('internetdisconnected'));
     await person.context.addInitScript(() => {

@@ -1,5 +1,6 @@
-/* hang.c - a name server that a test lets hang: preloaded into httpd, it finds civic.test at this machine, once
- * the first word of the file CIVIC_RESOLVER is 0; the others count who asked and who got an answer. */
+/* hang.c - a name server that a test lets hang: preloaded into httpd, it finds civic.test at
+ * this machine, once the first word of the file CIVIC_RESOLVER is 0; the others count who
+ * asked and who got an answer. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -115,8 +115,8 @@ static void a_process_that_is_gone_does_not_count(void **state)
     assert_int_equal(civic_slots_taken(slots, SEC(10)), 0);
 }
 
-/* A new process may get the number of one that is gone. Here the number is ours, and the time at which
- * its owner began is not. */
+/* A new process may get the number of one that is gone. Here the number is ours, and the time
+ * at which its owner began is not. */
 static void a_process_of_the_same_number_is_another(void **state)
 {
     civic_slots_t *slots = slots_of(1, *state);
@@ -190,7 +190,8 @@ static void a_crowd_is_news_once_and_its_end_as_well(void **state)
     assert_true(crowded);
 }
 
-/* Takes and gives back, looking all the time; says how often more than `limit` had a slot at once. */
+/* Takes and gives back, looking all the time; says how often more than `limit` had a slot at
+ * once. */
 static int compete(civic_slots_t *slots, _Atomic int *holders, int limit, int rounds)
 {
     int crowded = 0;
