@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "clock.h"
 #include "encoding.h"
 #include "htcivic.h"
 #include "sip.h"
@@ -216,7 +217,7 @@ static int ask(check_t *check, civic_http_answer_t *answer, civic_transport_t *t
     request->ca_file = check->sip.ca_file;
     request->proxy = check->sip.proxy;
     request->proxy_secret = check->sip.proxy_secret;
-    request->deadline = apr_time_now() + apr_time_from_sec(TIMEOUT_SEC);
+    request->deadline = civic_clock_steady() + apr_time_from_sec(TIMEOUT_SEC);
     refusal = civic_transport_send(answer, transport, request, check->pool);
     if (refusal.reason != CIVIC_OK) {
         FAULT(check, "API: %s: %s (%s)", request->url, civic_reason_info(refusal.reason)->name,

@@ -2,9 +2,9 @@
 #include "breaker.h"
 
 #include <apr_shm.h>
+#include <apr_strings.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 typedef enum { CLOSED, OPEN, PROBING } state_t;
 
@@ -15,14 +15,29 @@ typedef struct {
     apr_uint64_t at; /* milliseconds */
 } view_t;
 
+typedef _Atomic apr_uint64_t word_t;
+
+typedef struct {
+    const char *name;
+    word_t *word;        /* shared */
+    unsigned generation; /* the last one that had it */
+} known_t;
+
+struct civic_breaker_memory {
+    apr_array_header_t *known; /* of known_t */
+    word_t *next;              /* that is nobody's yet */
+    int left;                  /* of those */
+    unsigned generation;       /* how many configurations there were */
+    apr_pool_t *pool;
+};
+
 struct civic_breakers {
-    int count;
-    _Atomic apr_uint64_t *word; /* [count], shared */
+    word_t **word; /* one for each upstream, shared */
 };
 
 #define TIME_BITS 48
 #define TIME_MASK (((apr_uint64_t)1 << TIME_BITS) - 1)
-enum { LEVEL_MAX = 15 };
+enum { LEVEL_MAX = 15, WORDS = 256 /* of a piece of shared memory */ };
 
 /* ---- a word ---- */
 
@@ -64,27 +79,74 @@ static apr_uint64_t failed(view_t v, apr_uint64_t now)
 
 /* ---- shared ---- */
 
-civic_breakers_t *civic_breakers_create(int count, apr_pool_t *pool)
+civic_breaker_memory_t *civic_breaker_memory_create(apr_pool_t *pool)
 {
-    civic_breakers_t *breakers = apr_palloc(pool, sizeof(*breakers));
-    apr_size_t size = (apr_size_t)(count > 0 ? count : 1) * sizeof(*breakers->word);
-    apr_shm_t *shm;
+    civic_breaker_memory_t *memory = apr_pcalloc(pool, sizeof(*memory));
 
-    if (apr_shm_create(&shm, size, NULL, pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    breakers->count = count;
-    breakers->word = apr_shm_baseaddr_get(shm);
-    memset((void *)breakers->word, 0, size);
-    return breakers;
+    memory->pool = pool;
+    memory->known = apr_array_make(pool, 4, sizeof(known_t));
+    return memory;
 }
 
-apr_time_t civic_breaker_clock(void)
+/* Old children go on with the words that they know: none moves or goes away. */
+static word_t *word_add(civic_breaker_memory_t *memory)
 {
-    struct timespec now;
+    apr_shm_t *shm;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+    if (memory->left == 0) {
+        if (apr_shm_create(&shm, WORDS * sizeof(word_t), NULL, memory->pool) != APR_SUCCESS) {
+            return NULL;
+        }
+        memory->next = apr_shm_baseaddr_get(shm);
+        memset((void *)memory->next, 0, WORDS * sizeof(word_t));
+        memory->left = WORDS;
+    }
+    memory->left--;
+    return memory->next++;
+}
+
+/* @return NULL when there is no shared memory */
+static known_t *known_of(civic_breaker_memory_t *memory, const char *name)
+{
+    known_t *added;
+    word_t *word;
+
+    for (int i = 0; i < memory->known->nelts; i++) {
+        known_t *known = &APR_ARRAY_IDX(memory->known, i, known_t);
+
+        if (!strcmp(known->name, name)) {
+            return known;
+        }
+    }
+    word = word_add(memory);
+    if (!word) {
+        return NULL;
+    }
+    added = apr_array_push(memory->known);
+    *added = (known_t){apr_pstrdup(memory->pool, name), word, 0};
+    return added;
+}
+
+civic_breakers_t *civic_breakers_create(civic_breaker_memory_t *memory,
+                                        const apr_array_header_t *names, apr_pool_t *pool)
+{
+    civic_breakers_t *breakers = apr_palloc(pool, sizeof(*breakers));
+    unsigned last = memory->generation++;
+
+    breakers->word = apr_palloc(pool, (apr_size_t)names->nelts * sizeof(*breakers->word));
+    for (int i = 0; i < names->nelts; i++) {
+        known_t *known = known_of(memory, APR_ARRAY_IDX(names, i, const char *));
+
+        if (!known) {
+            return NULL;
+        }
+        if (known->generation != last) { /* it was away */
+            atomic_store(known->word, 0);
+        }
+        known->generation = memory->generation;
+        breakers->word[i] = known->word;
+    }
+    return breakers;
 }
 
 static int seconds_until(apr_uint64_t at, apr_uint64_t now)
@@ -96,7 +158,7 @@ int civic_breaker_ask(civic_breaker_pass_t *pass, civic_breakers_t *breakers, in
                       apr_time_t now, apr_interval_time_t time)
 {
     apr_uint64_t ms = (apr_uint64_t)apr_time_as_msec(now);
-    apr_uint64_t word = atomic_load(&breakers->word[index]), mine;
+    apr_uint64_t word = atomic_load(breakers->word[index]), mine;
     view_t v = view(word);
 
     pass->index = index;
@@ -108,7 +170,7 @@ int civic_breaker_ask(civic_breaker_pass_t *pass, civic_breakers_t *breakers, in
         return v.state == OPEN ? seconds_until(v.at, ms) : CIVIC_BREAKER_FIRST_SEC;
     }
     mine = word_of((view_t){PROBING, 0, v.level, ms + (apr_uint64_t)apr_time_as_msec(time)});
-    if (!atomic_compare_exchange_strong(&breakers->word[index], &word, mine)) {
+    if (!atomic_compare_exchange_strong(breakers->word[index], &word, mine)) {
         return CIVIC_BREAKER_FIRST_SEC; /* somebody else is the probe */
     }
     pass->probe = mine;
@@ -116,7 +178,7 @@ int civic_breaker_ask(civic_breaker_pass_t *pass, civic_breakers_t *breakers, in
 }
 
 /* The probe's word is its own: whoever overran his time has lost it to another. */
-static civic_breaker_change report_probe(_Atomic apr_uint64_t *shared, apr_uint64_t probe,
+static civic_breaker_change report_probe(word_t *shared, apr_uint64_t probe,
                                          civic_outcome outcome, apr_uint64_t ms)
 {
     unsigned level = view(probe).level;
@@ -136,7 +198,7 @@ civic_breaker_change civic_breaker_report(const civic_breaker_pass_t *pass,
                                           civic_breakers_t *breakers, civic_outcome outcome,
                                           apr_time_t now)
 {
-    _Atomic apr_uint64_t *shared = &breakers->word[pass->index];
+    word_t *shared = breakers->word[pass->index];
     apr_uint64_t ms = (apr_uint64_t)apr_time_as_msec(now), word, next;
 
     if (pass->probe) {
@@ -158,12 +220,12 @@ civic_breaker_change civic_breaker_report(const civic_breaker_pass_t *pass,
 
 int civic_breaker_left(const civic_breakers_t *breakers, int index, apr_time_t now)
 {
-    view_t v = view(atomic_load(&breakers->word[index]));
+    view_t v = view(atomic_load(breakers->word[index]));
 
     return v.state == CLOSED ? 0 : seconds_until(v.at, (apr_uint64_t)apr_time_as_msec(now));
 }
 
 int civic_breaker_is_closed(const civic_breakers_t *breakers, int index)
 {
-    return view(atomic_load(&breakers->word[index])).state == CLOSED;
+    return view(atomic_load(breakers->word[index])).state == CLOSED;
 }

@@ -8,9 +8,9 @@
  *      +-------------------------------------------- probing: one asks, all others do not
  *                      it succeeds
  *
- * One for each upstream, over all children. A breaker is one word of shared memory, changed by
- * compare-and-swap: no lock, and a child may die anywhere. A probe that dies frees itself by
- * time.
+ * One for each upstream, over all children of all generations: the parent finds it by its name
+ * after each restart. A breaker is one word of shared memory, changed by compare-and-swap: no
+ * lock, and a child may die anywhere. A probe that dies frees itself by time.
  *
  *    63    62 61      56 55    48 47                                                       0
  *   +--------+----------+--------+----------------------------------------------------------+
@@ -23,15 +23,21 @@
 #define CIVIC_BREAKER_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include <apr_time.h>
 
 enum {
     CIVIC_BREAKER_FAILURES = 8,
     CIVIC_BREAKER_WINDOW_SEC = 60,
     CIVIC_BREAKER_FIRST_SEC = 2,
-    CIVIC_BREAKER_LONGEST_SEC = 30
+    CIVIC_BREAKER_LONGEST_SEC = 30,
+    CIVIC_BREAKER_LAYOUT = 1 /* raised when the meaning of what is kept changes */
 };
 
+/** All words there ever were, and whose: for the parent alone. */
+typedef struct civic_breaker_memory civic_breaker_memory_t;
+
+/** Those of one configuration, for the parent and its children. */
 typedef struct civic_breakers civic_breakers_t;
 
 /** What the caller got with leave to ask. */
@@ -53,16 +59,23 @@ typedef enum {
     CIVIC_BREAKER_CLOSED
 } civic_breaker_change;
 
-/** In the parent, before the fork. @return NULL when there is no shared memory */
-civic_breakers_t *civic_breakers_create(int count, apr_pool_t *pool);
+/** In the parent; goes with the pool, which is to outlive restarts. @return never NULL */
+civic_breaker_memory_t *civic_breaker_memory_create(apr_pool_t *pool);
 
-/** A clock that runs on when the system's is set, the same in all processes. */
-apr_time_t civic_breaker_clock(void);
+/**
+ * In the parent, before the fork. A name that the last call had as well goes on as it was; any
+ * other begins closed.
+ *
+ * @param names of the upstreams, const char *, each once: `index` counts them
+ * @return in the pool; NULL when there is no shared memory
+ */
+civic_breakers_t *civic_breakers_create(civic_breaker_memory_t *memory,
+                                        const apr_array_header_t *names, apr_pool_t *pool);
 
 /**
  * May this upstream be asked? If so, say civic_breaker_report once.
  *
- * @param now  of civic_breaker_clock, as everywhere here
+ * @param now  of civic_clock_steady, as everywhere here
  * @param time how long the exchange may take: a probe frees itself after it
  * @return 0: yes, with `pass` set; else in how many seconds it is worth trying again
  */

@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "body.h"
+#include "clock.h"
 #include "cookie.h"
 #include "endpoints.h"
 #include "factor.h"
@@ -49,7 +50,7 @@ civic_refusal_t civic_callback_count(request_rec *r)
 
     if (limit.count > 0) {
         later = civic_attempts_take(conf->runtime->attempts, r->useragent_addr, conf->realm,
-                                    sizeof(conf->realm), &limit, civic_breaker_clock());
+                                    sizeof(conf->realm), &limit, civic_clock_steady());
     }
     if (!later) {
         return civic_accepted();
@@ -150,11 +151,10 @@ static civic_refusal_t use_once(login_t *login)
 /* ---- the exchange ---- */
 
 /* Over all children, so many at once. */
-static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now,
-                     apr_time_t until)
+static int take_slot(const login_t *login, civic_slot_t *slot, apr_time_t now)
 {
     civic_slots_t *slots = login->conf->runtime->slots;
-    int taken = civic_slots_take(slot, slots, now, until), crowded;
+    int taken = civic_slots_take(slot, slots, now), crowded;
 
     if (civic_slots_is_news(&crowded, slots, taken, now)) {
         ap_log_error(APLOG_MARK, crowded ? APLOG_WARNING : APLOG_NOTICE, 0, login->r->server,
@@ -171,21 +171,21 @@ static civic_refusal_t exchange_in_slot(login_t *login, civic_sip_identity_t *id
                                         apr_interval_time_t timeout)
 {
     civic_runtime_t *runtime = login->conf->runtime;
-    apr_time_t now = apr_time_now();
+    apr_time_t now = civic_clock_steady();
     civic_refusal_t refusal;
     civic_slot_t slot;
 
     if (!runtime->transport) {
         return civic_refusal(CIVIC_INTERNAL, "libcurl could not be set up in this child");
     }
-    if (!take_slot(login, &slot, now, now + timeout + apr_time_from_sec(1))) {
+    if (!take_slot(login, &slot, now)) {
         return civic_refusal(CIVIC_EXCHANGE_BUSY, "CivicExchangeLimit is reached");
     }
     refusal = use_once(login);
     if (refusal.reason == CIVIC_OK) {
         refusal = civic_sip_exchange(identity, &login->application->sip, runtime->transport,
                                      login->token, timeout, login->r->pool);
-        civic_counters_exchange(runtime->counters, apr_time_now() - now);
+        civic_counters_exchange(runtime->counters, civic_clock_steady() - now);
     }
     civic_slots_give_back(&slot, runtime->slots);
     return refusal;
@@ -219,7 +219,7 @@ static void log_change(const login_t *login, civic_breaker_change change,
     const civic_upstream_t *upstream =
         &APR_ARRAY_IDX(runtime->upstreams, login->application->upstream, civic_upstream_t);
     int left = civic_breaker_left(runtime->breakers, login->application->upstream,
-                                  civic_breaker_clock());
+                                  civic_clock_steady());
 
     if (change == CIVIC_BREAKER_CLOSED) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, login->r->server,
@@ -251,7 +251,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     civic_breaker_pass_t pass;
     civic_refusal_t refusal;
     int later = civic_breaker_ask(&pass, breakers, login->application->upstream,
-                                  civic_breaker_clock(), timeout + apr_time_from_sec(1));
+                                  civic_clock_steady(), timeout + apr_time_from_sec(1));
 
     if (later) {
         civic_request(civic_request_first(login->r))->retry_after = later;
@@ -261,7 +261,7 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     refusal = exchange_in_slot(login, identity, timeout);
     log_change(login,
                civic_breaker_report(&pass, breakers, outcome_of(refusal.reason),
-                                    civic_breaker_clock()),
+                                    civic_clock_steady()),
                refusal);
     return refusal;
 }

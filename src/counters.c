@@ -74,10 +74,6 @@ void civic_counters_exchange(civic_counters_t *counters, apr_interval_time_t too
 #undef LIMIT
     int i = 0;
 
-    /* The system's clock may be set back meanwhile. */
-    if (took < 0) {
-        took = 0;
-    }
     while (i < CIVIC_EXCHANGE_BOUND_COUNT && took > limits[i]) {
         i++;
     }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "checksum.h"
+#include "clock.h"
 #include "owned_file.h"
 
 enum {
@@ -58,7 +59,7 @@ static int is_same_file(int fd, const char *path)
 const char *civic_generations_lock(int *lock, const civic_generations_t *all, apr_pool_t *pool)
 {
     const char *path = apr_pstrcat(pool, all->path, ".lock", NULL), *fault;
-    apr_time_t until = apr_time_now() + apr_time_from_sec(LOCK_SEC);
+    apr_time_t until = civic_clock_steady() + apr_time_from_sec(LOCK_SEC);
     mode_t mode;
     int fd;
 
@@ -77,7 +78,7 @@ const char *civic_generations_lock(int *lock, const civic_generations_t *all, ap
             return NULL;
         }
         close(fd);
-        if (!fault && apr_time_now() > until) {
+        if (!fault && civic_clock_steady() > until) {
             fault = apr_psprintf(pool, "%s has been locked for %d seconds by another process",
                                  path, (int)LOCK_SEC);
         }

@@ -25,7 +25,7 @@ static const struct {
 enum { OUTCOME_COUNT = sizeof(outcomes) / sizeof(outcomes[0]) };
 
 void civic_metrics_gather(civic_metrics_t *metrics, const civic_counters_t *counters,
-                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now)
+                          civic_slots_t *slots, civic_store_t *store, apr_time_t now)
 {
     civic_counters_read(&metrics->counts, counters);
     metrics->exchanges = civic_slots_taken(slots, now);

@@ -27,9 +27,9 @@ typedef struct {
 } civic_metrics_t;
 
 /** Asks the store, which may take its time when that is another machine.
- * @param now wall clock */
+ * @param now of civic_clock_steady */
 void civic_metrics_gather(civic_metrics_t *metrics, const civic_counters_t *counters,
-                          const civic_slots_t *slots, civic_store_t *store, apr_time_t now);
+                          civic_slots_t *slots, civic_store_t *store, apr_time_t now);
 
 /** How many exchanges there were. */
 apr_uint64_t civic_metrics_exchanges(const civic_metrics_t *metrics);

@@ -4,7 +4,8 @@
 #include <apr_strings.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define ASK_EVERY (APR_USEC_PER_SEC / 2)
 #define HANGS     apr_time_from_sec(3)
@@ -18,21 +19,12 @@ struct civic_outage {
     pthread_mutex_t lock; /* of all below */
     int down;
     int out;           /* calls that are out there */
-    apr_time_t since;  /* down; all times are of the steady clock */
+    apr_time_t since;  /* down; all times are of civic_clock_steady */
     apr_time_t answer; /* the last one, good or bad; or the first call that is out */
     apr_time_t said;   /* the last line about it */
     char why[WHY_MAX];
     apr_time_t noted[CIVIC_OUTAGE_NOTES];
 };
-
-/* It goes on when the system's clock is set. */
-static apr_time_t steady(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
 
 static apr_status_t destroy(void *data)
 {
@@ -87,7 +79,7 @@ static void set_down(civic_outage_t *outage, const char *why, apr_time_t now)
 
 int civic_outage_may_ask(civic_outage_t *outage)
 {
-    apr_time_t now = steady();
+    apr_time_t now = civic_clock_steady();
     int may;
 
     pthread_mutex_lock(&outage->lock);
@@ -107,7 +99,7 @@ int civic_outage_may_ask(civic_outage_t *outage)
 void civic_outage_up(civic_outage_t *outage)
 {
     char line[LINE_LEN];
-    apr_time_t now = steady(), lasted = -1;
+    apr_time_t now = civic_clock_steady(), lasted = -1;
 
     pthread_mutex_lock(&outage->lock);
     if (outage->down) {
@@ -127,7 +119,7 @@ void civic_outage_up(civic_outage_t *outage)
 
 void civic_outage_down(civic_outage_t *outage, const char *why)
 {
-    apr_time_t now = steady();
+    apr_time_t now = civic_clock_steady();
 
     pthread_mutex_lock(&outage->lock);
     outage->out--;
@@ -138,7 +130,7 @@ void civic_outage_down(civic_outage_t *outage, const char *why)
 void civic_outage_note(civic_outage_t *outage, unsigned kind, civic_loudness loudness,
                        const char *line)
 {
-    apr_time_t now = steady();
+    apr_time_t now = civic_clock_steady();
     char whole[LINE_LEN];
     int news;
 

@@ -9,7 +9,7 @@
 #include <http_protocol.h>
 #include <string.h>
 
-#include "breaker.h"
+#include "clock.h"
 #include "cookie.h"
 #include "endpoints.h"
 #include "factor.h"
@@ -42,7 +42,7 @@ static int attempt(request_rec *r, const apr_sockaddr_t *address, const civic_ra
         return -1;
     }
     return civic_attempts_take(conf->runtime->attempts, address, site, sizeof(site), rate,
-                               civic_breaker_clock());
+                               civic_clock_steady());
 }
 
 static civic_refusal_t count_attempt(request_rec *r, const civic_factor_form_t *form)

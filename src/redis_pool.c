@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "clock.h"
+
 /* Firewalls and Redis' own `timeout` forget idle connections without a word. */
 #define IDLE_MAX apr_time_from_sec(60)
 
@@ -81,12 +83,12 @@ civic_outage_t *civic_redis_pool_outage(civic_redis_pool_t *pool)
 /* The one used last; when even that has been idle for too long, none. */
 static link_t *take_idle(civic_redis_pool_t *pool)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = civic_clock_boot();
     link_t *link, *stale = NULL;
 
     pthread_mutex_lock(&pool->lock);
     link = pool->idle;
-    if (link && (now - link->used > IDLE_MAX || now < link->used)) {
+    if (link && now - link->used > IDLE_MAX) {
         stale = link;
         link = pool->idle = NULL;
     }
@@ -124,7 +126,7 @@ static void give_back(civic_redis_pool_t *pool, link_t *link)
     pthread_mutex_lock(&pool->lock);
     keep = !link->context->err && link->era == pool->era;
     if (keep) {
-        link->used = apr_time_now();
+        link->used = civic_clock_boot();
         link->next = pool->idle;
         pool->idle = link;
     }

@@ -27,15 +27,19 @@ typedef struct civic_runtime {
     civic_store_t *store;
     civic_seal_keys_t seal_keys;
     civic_assertion_keys_t assertion_keys;
-    civic_slots_t *slots;
+    civic_slots_t *slots;                /* of all restarts */
     const apr_array_header_t *upstreams; /* of civic_upstream_t */
-    civic_breakers_t *breakers;          /* one for each of them */
+    civic_breakers_t *breakers;          /* one for each of them, of all restarts */
     civic_attempts_t *attempts;
     civic_counters_t *counters;               /* of all restarts */
     civic_transport_t *transport;             /* of this child */
     struct civic_tunnels *tunnels;            /* of this child; tunnels.h */
     struct civic_assertion_cache *assertions; /* of this child; NULL: no memory */
 } civic_runtime_t;
+
+/** Counters, slots and breakers, as the last generation left them: startup_kept.c. @return 0
+ * when there is no shared memory */
+int civic_startup_kept(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
 
 /** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the
  * reason was logged */

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "clock.h"
 #include "encoding.h"
 #include "json.h"
 #include "transport.h"
@@ -187,7 +188,8 @@ static int may_wait(const civic_http_answer_t *http, const civic_http_request_t 
 {
     return http->status == 429 && http->retry_after >= 0
            && http->retry_after <= THROTTLED_WAIT_SEC
-           && apr_time_now() + apr_time_from_sec(http->retry_after + 1) < request->deadline;
+           && civic_clock_steady() + apr_time_from_sec(http->retry_after + 1)
+                  < request->deadline;
 }
 
 civic_refusal_t civic_sip_exchange(civic_sip_identity_t *identity,
@@ -200,7 +202,7 @@ civic_refusal_t civic_sip_exchange(civic_sip_identity_t *identity,
     civic_http_answer_t http;
     civic_refusal_t refusal;
 
-    request.deadline = apr_time_now() + timeout;
+    request.deadline = civic_clock_steady() + timeout;
     refusal = ask(&http, &request, app, transport, token, pool);
     if (refusal.reason == CIVIC_OK && may_wait(&http, &request)) {
         apr_sleep(apr_time_from_sec(http.retry_after));

@@ -2,7 +2,6 @@
  */
 #include "runtime.h"
 
-#include <ap_mpm.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -16,7 +15,6 @@
 #include "session.h"
 #include "socache.h"
 #include "tunnels.h"
-#include "url.h"
 
 /* ---- cross checks, also run by apachectl configtest ---- */
 
@@ -226,17 +224,6 @@ int civic_startup_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
 
 /* ---- the runtime ---- */
 
-static int default_limit(void)
-{
-    int daemons = 1, threads = 1;
-
-    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons);
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    return daemons * (threads > 0 ? threads : 1) / 4 > 1
-               ? daemons * (threads > 0 ? threads : 1) / 4
-               : 1;
-}
-
 /* A cookie with a Domain is meant for all hosts below it; any other for its own site. */
 static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
 {
@@ -248,83 +235,20 @@ static int realm_set(civic_server_conf_t *conf, server_rec *s, apr_pool_t *pool)
     return civic_session_realm(conf->realm, name);
 }
 
-/* The parent's memory outlives its restarts, the configuration does not. A module of another
- * version, loaded at a restart, starts to count anew. */
-static civic_counters_t *counters_keep(server_rec *s)
-{
-    static const char key[] = "auth_civic.counters";
-    struct {
-        civic_counters_t *counters;
-        apr_uint32_t layout;
-    } *kept = ap_retained_data_get(key);
-
-    if (!kept) {
-        kept = ap_retained_data_create(key, sizeof(*kept));
-    }
-    if (!kept->counters || kept->layout != civic_counters_layout()) {
-        kept->counters = civic_counters_create(apr_time_now(), s->process->pool);
-        kept->layout = civic_counters_layout();
-    }
-    return kept->counters;
-}
-
-static int upstream_of(apr_array_header_t *upstreams, const civic_sip_application_t *sip)
-{
-    const char *api = civic_url_origin(sip->api_url, upstreams->pool);
-    const char *proxy = sip->proxy ? sip->proxy : "";
-    civic_upstream_t *added;
-
-    for (int i = 0; i < upstreams->nelts; i++) {
-        const civic_upstream_t *known = &APR_ARRAY_IDX(upstreams, i, civic_upstream_t);
-
-        if (!strcmp(known->api, api) && !strcmp(known->proxy, proxy)) {
-            return i;
-        }
-    }
-    added = apr_array_push(upstreams);
-    added->api = api;
-    added->proxy = proxy;
-    return upstreams->nelts - 1;
-}
-
-/* Applications that go the same way to the same service share what is known of it. */
-static int upstreams_make(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf)
-{
-    apr_array_header_t *upstreams = apr_array_make(pconf, 2, sizeof(civic_upstream_t));
-
-    for (; s; s = s->next) {
-        const apr_array_header_t *all = civic_server_conf(s)->applications;
-
-        for (int i = 0; i < all->nelts; i++) {
-            civic_application_t *app = APR_ARRAY_IDX(all, i, civic_application_t *);
-
-            app->upstream = upstream_of(upstreams, &app->sip);
-        }
-    }
-    runtime->upstreams = upstreams;
-    runtime->breakers = civic_breakers_create(upstreams->nelts, pconf);
-    return runtime->breakers != NULL;
-}
-
 int civic_startup_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *s)
 {
-    const civic_server_conf_t *conf = civic_server_conf(s);
     civic_runtime_t *runtime;
     server_rec *first = s;
-    int limit;
 
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
     civic_conf_languages_tell(s);
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
-    limit = conf->exchange_limit != CIVIC_UNSET ? conf->exchange_limit : default_limit();
-    runtime->slots = civic_slots_create(limit, pconf);
     runtime->attempts = civic_attempts_create(pconf);
-    runtime->counters = counters_keep(s);
-    if (!runtime->slots || !runtime->attempts || !runtime->counters
-        || !upstreams_make(runtime, s, pconf) || !civic_startup_store(runtime, s, pconf)) {
+    if (!runtime->attempts || !civic_startup_kept(runtime, s, pconf)
+        || !civic_startup_store(runtime, s, pconf)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                      CIVIC_LOG_PREFIX "sessions cannot be kept: not starting");
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -10,6 +10,7 @@
 
 #include "assets.h"
 #include "body.h"
+#include "clock.h"
 #include "endpoints.h"
 #include "json.h"
 #include "refuse.h"
@@ -40,7 +41,7 @@ const civic_metrics_t *civic_status_metrics(request_rec *r)
     civic_metrics_t *metrics = apr_pcalloc(r->pool, sizeof(*metrics));
 
     civic_metrics_gather(metrics, runtime->counters, runtime->slots, runtime->store,
-                         apr_time_now());
+                         civic_clock_steady());
     metrics->upstreams = upstreams(runtime, r->pool);
     return metrics;
 }

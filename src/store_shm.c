@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "shm_file.h"
 #include "shm_shard.h"
 
@@ -93,18 +94,10 @@ static civic_shard_t *shard_of(shm_t *shm, const unsigned char *key)
 
 /* ---- the clock ---- */
 
-static apr_time_t clock_read(clockid_t id)
-{
-    struct timespec now;
-
-    clock_gettime(id, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
-
 /* It goes on when the system's clock is set forward or back. */
 static apr_time_t now_of(const shm_t *shm)
 {
-    return shm->header->wall + clock_read(CLOCK_BOOTTIME) - shm->header->steady;
+    return shm->header->wall + civic_clock_boot() - shm->header->steady;
 }
 
 /* One word for the time since this machine was started. */
@@ -125,8 +118,8 @@ static void boot_id_read(char id[BOOT_ID])
 static void clock_start(header_t *header)
 {
     boot_id_read(header->boot_id);
-    header->wall = clock_read(CLOCK_REALTIME);
-    header->steady = clock_read(CLOCK_BOOTTIME);
+    header->wall = apr_time_now();
+    header->steady = civic_clock_boot();
 }
 
 /* ---- the file ---- */
@@ -506,7 +499,7 @@ static civic_store_result shm_once(civic_store_t *store, const unsigned char *ke
     if (rc) {
         return CIVIC_STORE_DOWN;
     }
-    result = note_seen(shm, key, expires - clock_read(CLOCK_REALTIME) + now, now);
+    result = note_seen(shm, key, expires - apr_time_now() + now, now);
     pthread_mutex_unlock(&shm->header->seen_lock);
     return result;
 }

@@ -10,14 +10,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "config.h"
 #include "encoding.h"
 #include "url.h"
 
 enum {
-    HANDLES_KEPT = 32,    /* idle handles of a child, each with its warm connections */
-    CONNECTIONS_KEPT = 2, /* of a handle: to the API, and to storage or a second API */
-    CONNECT_TIMEOUT_MS = 3000,
+    HANDLES_KEPT = 32,        /* idle handles of a child, each with its warm connections */
+    CONNECTIONS_KEPT = 2,     /* of a handle: to the API, and to storage or a second API */
+    CONNECT_SEC = 3,          /* once the address is known, TLS included */
     CONNECTION_AGE_SEC = 20,  /* API gateways cut idle connections after 60 s or so */
     HEADERS_MAX = 128 * 1024, /* bytes of all header lines */
     TRICKLE_AFTER_SEC = 3,    /* an answer that has begun must then have come at */
@@ -37,16 +38,15 @@ typedef struct {
     const char *body; /* what is still to be sent */
     apr_size_t body_left;
     int body_touched; /* libcurl has asked for the body: it may be on its way */
-    int public_only, was_private;
-    int refused_by_proxy;
-    int kept_back;    /* libcurl wanted to send the body once more */
-    apr_time_t begun; /* when the first byte of the answer came; 0: not yet */
-    int trickles;
+    int public_only, was_private, refused_by_proxy, too_large;
+    int kept_back;         /* libcurl wanted to send the body once more */
+    apr_time_t begun;      /* when the first byte of the answer came; 0: not yet */
+    apr_time_t connecting; /* since when; 0: not */
+    const char *too_slow;  /* what was, so that it was left */
     apr_size_t header_bytes;
     const char *date, *retry_after, *encoding; /* headers, NULL: not there */
     char *answer;                              /* malloc'd, freed with the pool */
     apr_size_t len, room, most;
-    int too_large;
     char error[CURL_ERROR_SIZE];
     apr_pool_t *pool;
 } exchange_t;
@@ -103,19 +103,17 @@ static size_t receive_header(char *line, size_t size, size_t count, void *data)
     exchange_t *x = data;
     size_t n = size * count;
 
-    x->begun = x->begun ? x->begun : apr_time_now();
+    x->begun = x->begun ? x->begun : civic_clock_steady();
     x->header_bytes += n;
     if (x->header_bytes > HEADERS_MAX) {
-        x->too_large = 1;
         return 0;
     }
     /* Another status line: what came before it was an interim answer. */
     if (n > 5 && !memcmp(line, "HTTP/", 5)) {
         x->date = x->retry_after = x->encoding = NULL;
-        return n;
     }
-    if (!header_take(&x->date, "Date", line, n, x->pool)
-        && !header_take(&x->retry_after, "Retry-After", line, n, x->pool)) {
+    else if (!header_take(&x->date, "Date", line, n, x->pool)
+             && !header_take(&x->retry_after, "Retry-After", line, n, x->pool)) {
         header_take(&x->encoding, "Content-Encoding", line, n, x->pool);
     }
     return n;
@@ -150,20 +148,22 @@ static size_t receive_body(char *bytes, size_t size, size_t count, void *data)
     return n;
 }
 
-/* An answer that comes drop by drop holds a worker no longer than one that does not come. How long
- * the service thinks before it answers is bounded by the time of the whole alone. */
+/* Neither an answer that comes drop by drop nor a host where nobody answers holds a worker for long. How long
+ * finding an address takes, and what the service thinks about, is bounded by the time of the whole alone. */
 static int watch(void *data, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                  curl_off_t up)
 {
     exchange_t *x = data;
-    apr_time_t took = x->begun ? apr_time_now() - x->begun : 0;
+    apr_time_t now = civic_clock_steady(), took = x->begun ? now - x->begun : 0;
 
-    if (took > apr_time_from_sec(TRICKLE_AFTER_SEC)
-        && (apr_time_t)(x->header_bytes + x->len) < apr_time_sec(took) * TRICKLE_RATE) {
-        x->trickles = 1;
-        return 1;
+    if (x->connecting && now - x->connecting > apr_time_from_sec(CONNECT_SEC)) {
+        x->too_slow = "no connection was made in time";
     }
-    return 0;
+    else if (took > apr_time_from_sec(TRICKLE_AFTER_SEC)
+             && (apr_time_t)(x->header_bytes + x->len) < apr_time_sec(took) * TRICKLE_RATE) {
+        x->too_slow = "the answer comes too slowly";
+    }
+    return x->too_slow != NULL;
 }
 
 /* Before a connection is made; and no program that httpd starts inherits it. */
@@ -176,6 +176,7 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose,
         x->was_private = 1;
         return CURL_SOCKET_BAD;
     }
+    x->connecting = x->connecting ? x->connecting : civic_clock_steady();
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
@@ -188,6 +189,7 @@ static int judge_connection(void *data, char *remote, char *local, int remote_po
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     int is_public = 0;
 
+    x->connecting = 0;
     if (inet_pton(AF_INET, remote, &v4.sin_addr) == 1) {
         is_public = civic_address_is_public((struct sockaddr *)&v4);
     }
@@ -375,8 +377,9 @@ static int set_limits(CURL *h, exchange_t *x, long timeout_ms)
     SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_AGE_SEC);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)x->most);
     SET(CURLOPT_TIMEOUT_MS, timeout_ms);
-    SET(CURLOPT_CONNECTTIMEOUT_MS,
-        timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : (long)CONNECT_TIMEOUT_MS);
+    /* A name server that hangs: else libcurl, when the time is over, waits for the thread in which it
+     * asks it. That thread is left to itself, and goes when the resolver gives up. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, watch);
     SET(CURLOPT_XFERINFODATA, x);
@@ -483,8 +486,8 @@ static civic_refusal_t judge(CURLcode code, const exchange_t *x)
         refusal.detail = x->begun ? "a header line is too long" : refusal.detail;
         break;
     case CURLE_ABORTED_BY_CALLBACK:
-        refusal.reason = x->trickles ? CIVIC_UPSTREAM_TIMEOUT : CIVIC_INTERNAL;
-        refusal.detail = x->trickles ? "the answer comes too slowly" : refusal.detail;
+        refusal.reason = x->too_slow ? CIVIC_UPSTREAM_TIMEOUT : CIVIC_INTERNAL;
+        refusal.detail = x->too_slow ? x->too_slow : refusal.detail;
         break;
     case CURLE_WRITE_ERROR:
         if (x->header_bytes > HEADERS_MAX) {
@@ -545,13 +548,14 @@ static void answer_set(civic_http_answer_t *answer, CURL *handle, const exchange
 static civic_refusal_t attempt(civic_http_answer_t *answer, CURL *handle, exchange_t *x,
                                const civic_http_request_t *request, const headers_t *headers)
 {
-    apr_time_t left = request->deadline - apr_time_now();
+    apr_time_t left = request->deadline - civic_clock_steady();
     civic_refusal_t refusal = {CIVIC_UPSTREAM_TIMEOUT, "no time was left"};
 
     if (left < apr_time_from_msec(1)) {
         return refusal;
     }
     x->error[0] = '\0';
+    x->connecting = 0;
     if (!options_set(handle, request, x, headers, (long)apr_time_as_msec(left))) {
         refusal.reason = CIVIC_INTERNAL;
         refusal.detail = "libcurl refused an option";

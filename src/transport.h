@@ -27,9 +27,9 @@ typedef struct {
     const char *proxy;         /* NULL: none, the environment is not asked */
     const char *proxy_secret;  /* "user:password" for the proxy alone; NULL: none */
     apr_size_t answer_max;     /* bytes of a body; 0: CIVIC_ANSWER_MAX */
-    int public_only; /* no connection to this machine or a private network; where there
+    int public_only;     /* no connection to this machine or a private network; where there
                                   is a proxy, that is for the proxy to see to */
-    apr_time_t deadline;
+    apr_time_t deadline; /* of civic_clock_steady */
 } civic_http_request_t;
 
 typedef struct {

@@ -1,7 +1,7 @@
 # A Civic that is down is not asked by everybody: after eight exchanges in a row that failed, logins
 # are told so at once, one of them asks again now and then, and when that succeeds all go on. The log
-# says each change once, civic-status shows it, another service is not concerned, and a child that dies
-# while it asks keeps nobody waiting for ever.
+# says each change once, civic-status shows it, another service is not concerned, a child that dies
+# while it asks keeps nobody waiting for ever, and a restart changes nothing of it.
 use strict;
 use warnings FATAL => 'all';
 
@@ -17,7 +17,7 @@ use Civic::Parallel ();
 use Civic::Server ();
 
 my $IN_A_ROW = 8;
-plan tests => 2 * $IN_A_ROW + 35;
+plan tests => 2 * $IN_A_ROW + 37;
 
 # The same sandbox by another name is another service.
 my $server = Civic::Server->site(
@@ -39,6 +39,16 @@ sub gauge {
 # Until one asks again.
 sub wait_for { sleep $_[0]->header('Retry-After') + 0.1; return }
 
+# As a log rotation does it, and as a new module wants it.
+sub restart {
+    my ($how, $up) = @_;
+    my $mark = $server->mark;
+    $server->again($how);
+    is(gauge(), $up, "$how: " . ($up ? 'up' : 'down'));
+    is(scalar(changes($mark)), 0, "$how: nothing has changed");
+    return;
+}
+
 # So many failures; the last one opens it. Gives the refusal of the next.
 sub break {
     for my $i (1 .. $IN_A_ROW) {
@@ -55,6 +65,10 @@ for my $fault (('503') x 7, '403', ('500') x 7, '429', ('503') x 7, '401') {
     login(fault => $fault);
 }
 is(gauge(), 1, 'failures that are not in a row do not count');
+
+login(fault => '503') for 1 .. $IN_A_ROW - 1;
+restart('graceful', 1);
+logs_in($server->client, '/members/', 'an answer after a restart ends the row');
 
 # ---- closed -> open ----
 my $mark = $server->mark;
@@ -97,9 +111,14 @@ is(scalar(grep {/\[auth_civic:notice\] .*Civic at https:\S+ answers again: login
 is(gauge(), 1, 'and the gauge');
 is($client->callback($token, $page->{state})->code, 200, 'the code that was refused was not used: it logs in');
 
-break();
+login(fault => '503') for 1 .. $IN_A_ROW - 1;
+restart('graceful', 1);
+$mark = $server->mark;
+login(fault => '503');
+is(scalar(changes($mark)), 1, 'failures of before a restart and after it are one row');
 $answer = login();
 is($answer->code, 503, 'down again');
+restart($_, 0) for qw(graceful restart);
 wait_for($answer);
 $mark = $server->mark;
 refused(login(fault => '500'), 'upstream-error', $mark, 'the one that asks fails');

@@ -1,6 +1,7 @@
 # Only so many exchanges at once, over all children: whoever comes then is told so at once and keeps the
 # code, the log says the beginning and the end once, civic-status shows how many are under way, and a
-# child that dies in an exchange gives its place back.
+# child that dies in an exchange gives its place back. A restart changes nothing of that: exchanges of before
+# it count as long as they last, also where the limit is another one.
 use strict;
 use warnings FATAL => 'all';
 
@@ -15,41 +16,49 @@ use Civic::Metrics ();
 use Civic::Parallel ();
 use Civic::Server ();
 
-plan tests => 20;
+plan tests => 34;
 
-my $TIMEOUT = 11;    # longer than the log is silent after a crowd
-my $server = Civic::Server->site(conf => "CivicExchangeTimeout ${TIMEOUT}s\nCivicExchangeLimit 2\n")->start;
-my $sandbox = $server->client->{sandbox};
-my $person = $server->client->logged_in('/members/');
+# At the sandbox of another server, which this one's restarts leave alone.
+my $TIMEOUT = 60;    # longer than all of this takes
+my $sandbox = Civic::Sandbox->new;
+my $api = "https://localhost:$ENV{CIVIC_PORT_SANDBOX}/sip";
+my $hosts = Civic::Server::host(LIMITED => Civic::Server::application('CO-ALPHA', CivicApiUrl => $api));
+my $includes = join '', map { "Include \${CIVIC_T}/conf/$_.conf\n" } qw(sandbox backend site);
+sub conf { return "CivicExchangeTimeout ${TIMEOUT}s\nCivicExchangeLimit $_[0]\n$hosts$includes" }
+my $server = Civic::Server->new(conf => conf(2), ports => [qw(SITE PLAIN OTHER SANDBOX SANDBOX_PLAIN BACKEND LIMITED)])->start;
+sub client { return $server->client('LIMITED', sandbox => $sandbox) }
+my $person = client()->logged_in('/members/');
 
-sub changes { return grep {/CivicExchangeLimit is 2: /} Civic::Log::lines($_[0]) }
-sub under_way { my $samples = Civic::Metrics::scrape($server->client); return $samples->{auth_civic_exchanges_in_progress} }
+sub changes { return grep {/CivicExchangeLimit is \d: /} Civic::Log::lines($_[0]) }
+sub sample { return Civic::Metrics::scrape($server->client)->{"auth_civic_exchanges_$_[0]"} }
+sub under_way { return sample('in_progress') }
+sub children { return split ' ', `ps -o pid= --ppid $_[0]` }
 
-# So many exchanges that hang, at whichever child.
+# So many more exchanges that hang, at whichever child.
 sub hang {
+    my $all = under_way() + $_[0];
     my @pids = map {
         my $pid = fork // die "fork: $!";
         if (!$pid) {
-            eval { $server->client->login('/members/', fault => 'hang') };
+            eval { client()->login('/members/', fault => 'hang') };
             POSIX::_exit(0);
         }
         $pid;
     } 1 .. $_[0];
     my $end = time + 20;
-    sleep 0.05 while under_way() < $_[0] && time < $end;
+    sleep 0.05 while under_way() < $all && time < $end;
     return @pids;
 }
 
 my $mark = $server->mark;
 is(under_way(), 0, 'nothing is under way');
 my @hanging = hang(2);
-my $began = time;
 is(under_way(), 2, 'two exchanges are, and civic-status says so');
-is(Civic::Metrics::scrape($server->client)->{auth_civic_exchanges_limit}, 2, 'beside the limit');
+is(sample('limit'), 2, 'beside the limit');
 is(scalar(changes($mark)), 0, 'the log has nothing to say yet');
 
 my $exchanges = $sandbox->exchanges;
-my $client = $server->client;
+my $client = client();
 my $page = Civic::Client::login_page($client->get('/members/'));
 my $token = $sandbox->token(appId => 'CO-ALPHA');
 my $before = $server->mark;
@@ -57,7 +66,7 @@ my $answer = $client->callback($token, $page->{state});
 refused($answer, 'exchange-busy', $before, 'the third is told');
 ok($answer->header('Retry-After'), 'and when to come back');
 $before = $server->mark;
-refused(($client->login('/members/'))[0], 'exchange-busy', $before, 'so is the fourth');
+refused((client()->login('/members/'))[0], 'exchange-busy', $before, 'so is the fourth');
 is($sandbox->exchanges, $exchanges, 'Civic is not asked');
 my @lines = changes($mark);
 is(scalar @lines, 1, 'one line');
@@ -65,27 +74,51 @@ like($lines[0], qr/\[auth_civic:warn\] .*exchanges under way: 2, CivicExchangeLi
     'says that the limit is reached');
 is($person->get('/members/')->code, 200, 'whoever is logged in notices nothing');
 
-# ---- the child processes die in the middle ----
+# ---- restarts while they are under way ----
 my $parent = $server->pid;
-kill KILL => split ' ', `ps -o pid= --ppid $parent`;
-waitpid $_, 0 for @hanging;
-my $last = '';
-until ($last eq '200' || time > $began + 3 * $TIMEOUT) {
-    # Both: on a machine that is busy one began later than the other.
-    my $busy = eval { under_way() } // 'unknown';
-    $last = $busy eq '0' ? eval { $client->callback($token, $page->{state})->code } || 'no answer' : 'not tried';
-    sleep 0.25 if $last ne '200';
+my @old = children($parent);
+for my $round (1 .. 2) {
+    $server->again('graceful');
+    is(under_way(), 2, "graceful restart $round: two are under way");
+    is(sample('limit'), 2, 'of two');
+    $before = $server->mark;
+    refused(($client->login('/members/'))[0], 'exchange-busy', $before, 'and the next is told');
 }
-is($last, '200', 'their places are free again, and the code that was refused logs in');
-cmp_ok(time - $began, '>', $TIMEOUT - 1, 'when the time of the exchanges is over');
-@lines = changes($mark);
+is($sandbox->exchanges, $exchanges, 'Civic is not asked');
+is(scalar(changes($mark)), 1, 'nothing of that is news');
+
+# With one more place: that of the third.
+$server->write_conf(conf(3));
+$server->again('graceful');
+is(sample('limit'), 3, 'the limit is raised');
+logs_in(client(), '/members/', 'one gets in');
+push @hanging, hang(1);
+is(under_way(), 3, 'three are under way');
+$server->write_conf(conf(2));
+$server->again('graceful');
+is(sample('limit'), 2, 'the limit is lowered');
+is(under_way(), 3, 'three are under way all the same');
+
+# ---- the child processes of before die in the middle ----
+kill KILL => @old;
+waitpid $_, 0 for splice @hanging, 0, 2;
+my $end = time + 30;
+sleep 0.1 while under_way() > 1 && time < $end;
+is(under_way(), 1, 'their places are free again');
+kill KILL => children($parent);
+waitpid $_, 0 for @hanging;
+sleep 0.1 while (eval { under_way() } // 1) > 0 && time < $end;
+is(under_way(), 0, 'and that of the last');
+is($client->callback($token, $page->{state})->code, 200, 'the code that was refused logs in');
+$end = time + 30;
+sleep 0.25 while @lines < 2 && time < $end && client()->login('/members/') && (@lines = changes($mark));
 is(scalar @lines, 2, 'one more line');
 like($lines[1], qr/\[auth_civic:notice\] .*exchanges under way: 1, CivicExchangeLimit is 2: there is room for logins again/, 'says so');
 is(under_way(), 0, 'nothing is under way');
 
 # ---- and from the start ----
-my @all = Civic::Parallel::run(6, sub { ($server->client->login('/members/', fault => 'slow:2'))[0]->code });
+my @all = Civic::Parallel::run(6, sub { (client()->login('/members/', fault => 'slow:2'))[0]->code });
 is(scalar(grep { $_ eq '200' } @all), 2, 'of six at once two get in');
 is(scalar(grep { $_ eq '503' } @all), 4, 'and the others are told');
 is(scalar(changes($mark)), 3, 'which is news once more');
-logs_in($server->client, '/members/', 'then others do');
+logs_in(client(), '/members/', 'then others do');

@@ -5,14 +5,16 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use Digest::SHA qw(sha256_hex);
+use HTTP::Date ();
 
 use lib 't/lib';
 use Civic::Check qw(refused logs_in);
 use Civic::Client ();
+use Civic::Liar ();
 use Civic::Log ();
 use Civic::Server ();
 
-plan tests => 12;
+plan tests => 27;
 
 sub login {
     my ($client, $mark, @how) = @_;
@@ -46,6 +48,28 @@ my $print = fingerprint('CO-ALPHA');
 like($line, qr/application CO-ALPHA; the public key that belongs to \S+CO-ALPHA\.key is $print \(SHA-256\), the secret is in \S+CO-ALPHA\.secret/,
     'application, fingerprint and files');
 like($line, qr/the clocks agree/, 'the clock is ruled out');
+
+# ---- Civic's clock on either side of the minute that is tolerated; the exact second is a unit test's ----
+sub says {
+    my $by = shift;
+    return sub { Civic::Liar::say($_[0], join "\r\n", 'HTTP/1.1 401 No', 'Date: ' . HTTP::Date::time2str(time + $by), 'Content-Length: 0', '', ''); return };
+}
+my @apart = (-86400, -600, -75, -45, 45, 75, 86400);
+my $dir = File::Temp->newdir('civic-clock-XXXXXX', TMPDIR => 1);
+my $civic = Civic::Liar->new(lies => { map { ($_ => says($_)) } @apart }, tls => Civic::Liar::certificate($dir, 'clock', names => 'DNS:localhost'));
+my $skewed = Civic::Server->site(
+    ports => ['SKEWED'],
+    conf  => Civic::Server::host(SKEWED => Civic::Server::application('CO-ALPHA', CivicApiUrl => 'https://localhost:' . $civic->port . '/sip'))
+)->start;
+for my $by (@apart) {
+    $civic->tell($by);
+    my ($reason, $said) = abs $by > 60 ? ('clock-skew', qr/: (\d+) seconds apart/) : ('upstream-refused', qr/the clocks agree/);
+    $mark = $skewed->mark;
+    ($answer, $line) = login($skewed->client('SKEWED'), $mark);
+    refused($answer, $reason, $mark, "Civic's clock is $by s from ours");
+    like($line, $said, 'and the line says so');
+}
+like($line, qr/: 86(?:39\d|40[01]) seconds apart/, 'and how far');
 
 # ---- a key of another application: the fingerprint is that of the key in use ----
 my $server = Civic::Server->site(

@@ -1,6 +1,7 @@
 /* A service that is down is not asked by everybody. */
 #include "unit.h"
 
+#include <apr_strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +9,24 @@
 
 #define SEC(n) apr_time_from_sec(n)
 static const apr_interval_time_t TIME = APR_USEC_PER_SEC * 10;
+
+/* Of one configuration: up to four names, NULL for none. */
+static civic_breakers_t *configured(civic_breaker_memory_t *memory, const char *names[4],
+                                    apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, 4, sizeof(char *));
+
+    for (int i = 0; i < 4 && names[i]; i++) {
+        APR_ARRAY_PUSH(all, const char *) = names[i];
+    }
+    return civic_breakers_create(memory, all, pool);
+}
+
+static civic_breakers_t *create(apr_pool_t *pool)
+{
+    return configured(civic_breaker_memory_create(pool), (const char *[4]){"first", "second"},
+                      pool);
+}
 
 static civic_breaker_change ask_and(civic_outcome outcome, civic_breakers_t *breakers,
                                     apr_time_t now)
@@ -18,11 +37,9 @@ static civic_breaker_change ask_and(civic_outcome outcome, civic_breakers_t *bre
     return civic_breaker_report(&pass, breakers, outcome, now);
 }
 
-/* Opens it at `now`. */
-static civic_breakers_t *opened(apr_time_t now, apr_pool_t *pool)
+/* Opens the first at `now`. */
+static civic_breakers_t *open_first(civic_breakers_t *breakers, apr_time_t now)
 {
-    civic_breakers_t *breakers = civic_breakers_create(2, pool);
-
     for (int i = 1; i < CIVIC_BREAKER_FAILURES; i++) {
         assert_int_equal(ask_and(CIVIC_OUTCOME_FAILED, breakers, now), CIVIC_BREAKER_STAYS);
         assert_true(civic_breaker_is_closed(breakers, 0));
@@ -30,6 +47,11 @@ static civic_breakers_t *opened(apr_time_t now, apr_pool_t *pool)
     assert_int_equal(ask_and(CIVIC_OUTCOME_FAILED, breakers, now), CIVIC_BREAKER_OPENED);
     assert_false(civic_breaker_is_closed(breakers, 0));
     return breakers;
+}
+
+static civic_breakers_t *opened(apr_time_t now, apr_pool_t *pool)
+{
+    return open_first(create(pool), now);
 }
 
 static void failures_in_a_row_open_it(void **state)
@@ -48,7 +70,7 @@ static void failures_in_a_row_open_it(void **state)
 
 static void an_answer_between_them_starts_the_count_anew(void **state)
 {
-    civic_breakers_t *breakers = civic_breakers_create(1, *state);
+    civic_breakers_t *breakers = create(*state);
 
     for (int i = 0; i < 5 * CIVIC_BREAKER_FAILURES; i++) {
         civic_outcome outcome =
@@ -60,7 +82,7 @@ static void an_answer_between_them_starts_the_count_anew(void **state)
 
 static void what_is_not_known_counts_for_neither(void **state)
 {
-    civic_breakers_t *breakers = civic_breakers_create(1, *state);
+    civic_breakers_t *breakers = create(*state);
 
     for (int i = 1; i < CIVIC_BREAKER_FAILURES; i++) {
         ask_and(CIVIC_OUTCOME_FAILED, breakers, SEC(100));
@@ -72,7 +94,7 @@ static void what_is_not_known_counts_for_neither(void **state)
 
 static void failures_of_long_ago_do_not_count(void **state)
 {
-    civic_breakers_t *breakers = civic_breakers_create(1, *state);
+    civic_breakers_t *breakers = create(*state);
 
     for (int i = 0; i < 10 * CIVIC_BREAKER_FAILURES; i++) {
         assert_int_equal(ask_and(CIVIC_OUTCOME_FAILED, breakers, SEC(100 + 10 * i)),
@@ -147,7 +169,7 @@ static void a_probe_that_was_not_sent_leaves_it_to_the_next(void **state)
 
 static void those_who_were_under_way_do_not_move_it(void **state)
 {
-    civic_breakers_t *breakers = civic_breakers_create(1, *state);
+    civic_breakers_t *breakers = create(*state);
     civic_breaker_pass_t late[3];
 
     for (int i = 0; i < 3; i++) {
@@ -168,7 +190,7 @@ static void those_who_were_under_way_do_not_move_it(void **state)
  * one is the probe. */
 static void it_is_one_for_all_processes(void **state)
 {
-    civic_breakers_t *breakers = civic_breakers_create(1, *state);
+    civic_breakers_t *breakers = create(*state);
     int told = 0, probes = 0, status;
 
     for (int round = 0; round < 2; round++) {
@@ -195,12 +217,69 @@ static void it_is_one_for_all_processes(void **state)
     assert_int_equal(probes, 1);
 }
 
-static void its_clock_runs(void **state)
-{
-    apr_time_t before = civic_breaker_clock();
+/* ---- restarts ---- */
 
-    usleep(2000);
-    assert_in_range(civic_breaker_clock() - before, 1000, SEC(60));
+static void a_restart_neither_closes_it_nor_forgets(void **state)
+{
+    civic_breaker_memory_t *memory = civic_breaker_memory_create(*state);
+    civic_breakers_t *before = configured(memory, (const char *[4]){"a", "b"}, *state), *after;
+
+    open_first(before, SEC(100));
+    after = configured(memory, (const char *[4]){"new", "b", "a"}, *state);
+    assert_true(civic_breaker_is_closed(after, 0));
+    assert_true(civic_breaker_is_closed(after, 1));
+    assert_false(civic_breaker_is_closed(after, 2));
+    assert_int_equal(civic_breaker_left(after, 2, SEC(100)), 2);
+    /* children of before are at work in the same */
+    assert_int_equal(ask_and(CIVIC_OUTCOME_GOOD, before, SEC(102)), CIVIC_BREAKER_CLOSED);
+    assert_true(civic_breaker_is_closed(after, 2));
+}
+
+static void failures_before_a_restart_count_after_it(void **state)
+{
+    civic_breaker_memory_t *memory = civic_breaker_memory_create(*state);
+
+    for (int i = 1; i <= CIVIC_BREAKER_FAILURES; i++) {
+        civic_breakers_t *breakers = configured(memory, (const char *[4]){"a"}, *state);
+
+        assert_int_equal(ask_and(CIVIC_OUTCOME_FAILED, breakers, SEC(100)),
+                         i < CIVIC_BREAKER_FAILURES ? CIVIC_BREAKER_STAYS
+                                                    : CIVIC_BREAKER_OPENED);
+    }
+}
+
+static void one_that_was_away_begins_closed(void **state)
+{
+    civic_breaker_memory_t *memory = civic_breaker_memory_create(*state);
+    civic_breakers_t *breakers = configured(memory, (const char *[4]){"a"}, *state);
+
+    open_first(breakers, SEC(100));
+    configured(memory, (const char *[4]){"b"}, *state);
+    breakers = configured(memory, (const char *[4]){"a", "b"}, *state);
+    assert_true(civic_breaker_is_closed(breakers, 0));
+}
+
+/* More than fit one piece of shared memory: each keeps its own word, and none moves. */
+static void there_may_be_any_number_of_them(void **state)
+{
+    civic_breaker_memory_t *memory = civic_breaker_memory_create(*state);
+    apr_array_header_t *names = apr_array_make(*state, 1000, sizeof(char *));
+    civic_breakers_t *breakers = NULL;
+
+    for (int i = 0; i < 1000; i++) {
+        APR_ARRAY_PUSH(names, const char *) = apr_psprintf(*state, "name %d", i);
+        if (i % 100 == 0) {
+            breakers = open_first(civic_breakers_create(memory, names, *state), SEC(100 + i));
+            assert_int_equal(ask_and(CIVIC_OUTCOME_GOOD, breakers, SEC(102 + i)),
+                             CIVIC_BREAKER_CLOSED);
+        }
+    }
+    open_first(breakers, SEC(2000));
+    breakers = civic_breakers_create(memory, names, *state);
+    assert_false(civic_breaker_is_closed(breakers, 0));
+    for (int i = 1; i < 1000; i++) {
+        assert_true(civic_breaker_is_closed(breakers, i));
+    }
 }
 
 int main(void)
@@ -216,7 +295,10 @@ int main(void)
         UNIT(a_probe_that_was_not_sent_leaves_it_to_the_next),
         UNIT(those_who_were_under_way_do_not_move_it),
         UNIT(it_is_one_for_all_processes),
-        UNIT(its_clock_runs),
+        UNIT(a_restart_neither_closes_it_nor_forgets),
+        UNIT(failures_before_a_restart_count_after_it),
+        UNIT(one_that_was_away_begins_closed),
+        UNIT(there_may_be_any_number_of_them),
     };
 
     return UNIT_RUN("breaker", tests);
