@@ -3,7 +3,8 @@
  *
  * main reads the options of check, scan a configuration; both give applications as text, and check judges
  * them with the module's own code. It changes nothing and prints no secret. The other commands are
- * enroll's: enroll_store opens the store that they are about, enroll_text reads and writes lines.
+ * enroll's: enroll_store opens the store that they are about, enroll_text reads and writes lines. output says
+ * what went wrong, and whether what was printed got anywhere.
  */
 #ifndef HTCIVIC_H
 #define HTCIVIC_H
@@ -52,9 +53,23 @@ int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts
 /** Judge the keys of assertions, where a file names some, and print what was found.
  * @return how many faults there are */
 int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool);
+
+/* ---- what is said ---- */
+
+/** Before anything is opened. A pipe that nobody reads is an error, no death, and where a standard stream is closed no
+ * file gets its number: a store would be printed into. */
+void htcivic_output_prepare(void);
+
+/** On the standard error, as a line that begins with `htcivic: `. @return `status` */
+int htcivic_fault(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** @return 0 when some of the output so far could not be written */
+int htcivic_is_written(void);
+
 /* ---- enrollments ---- */
 
-/** Exit statuses, as htpasswd and htdbm have them; check has the first three. */
+/** Exit statuses, as htpasswd and htdbm have them; check has the first three. Output that nobody could write is
+ * no success: HTCIVIC_FAULT. */
 enum {
     HTCIVIC_FINE = 0,
     HTCIVIC_FAULT = 1,     /* a file or a store cannot be used */

@@ -138,20 +138,12 @@ static int check_all(const command_t *command, apr_pool_t *pool)
     return faults ? HTCIVIC_FAULT : HTCIVIC_FINE;
 }
 
-int main(int argc, const char *const argv[])
+static int run(int argc, const char *const argv[], apr_pool_t *pool)
 {
     command_t command = {0};
-    apr_pool_t *pool;
-    int status;
 
-    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
-        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
-        return HTCIVIC_FAULT;
-    }
     if (argc > 1 && htcivic_is_enroll(argv[1])) {
-        status = htcivic_enroll(argc - 1, argv + 1, pool);
-        apr_terminate();
-        return status;
+        return htcivic_enroll(argc - 1, argv + 1, pool);
     }
     if (!command_read(&command, argc, argv, pool)) {
         fputs(usage, stderr);
@@ -163,7 +155,23 @@ int main(int argc, const char *const argv[])
         fputs(command.help ? htcivic_enroll_usage : "", stdout);
         return HTCIVIC_FINE;
     }
-    status = check_all(&command, pool);
+    return check_all(&command, pool);
+}
+
+int main(int argc, const char *const argv[])
+{
+    apr_pool_t *pool;
+    int status;
+
+    htcivic_output_prepare();
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
+        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return HTCIVIC_FAULT;
+    }
+    status = run(argc, argv, pool);
+    if (!htcivic_is_written() && status == HTCIVIC_FINE) {
+        status = htcivic_fault(HTCIVIC_FAULT, "the output cannot be written");
+    }
     apr_terminate();
     return status;
 }

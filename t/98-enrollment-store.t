@@ -16,7 +16,7 @@ use Civic::Env ();
 use Civic::Htcivic qw(htcivic command slurp);
 use Civic::Postgresql ();
 
-plan tests => 63;
+plan tests => 64;
 
 my @temporary;
 
@@ -198,6 +198,9 @@ sub sqlite { my ($db, $sql) = @_; open my $in, '-|', 'sqlite3', $db, $sql or die
     is(said(create => $store), '0  ', 'SQLite: create');
     one_wins($store, 'SQLite');
     is(sqlite("$dir/sql", "SELECT count(*) FROM civic_enrollments WHERE account LIKE 'other-%'"), "8\n", 'SQLite: rows as documented');
+    sqlite("$dir/sql", "CREATE TRIGGER no BEFORE INSERT ON civic_recovery BEGIN SELECT RAISE(ABORT, 'no'); END");
+    like(said(qw(recovery -n 2), $store, qw(CO-ALPHA other-1)), qr/^1 \S{19}\n\S{19}\n htcivic: these codes do not count: the database of enrollments: add-recovery/,
+        'SQLite: codes that could not be stored do not count');
     my $export = (htcivic(export => $files))[1];
     my $empty = "dbd:sqlite3:$dir/moved";
     htcivic(create => $empty);

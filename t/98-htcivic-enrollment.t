@@ -5,12 +5,13 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use File::Temp ();
+use POSIX ();
 
 use lib 't/lib';
 use Civic::Env ();
-use Civic::Htcivic qw(htcivic slurp);
+use Civic::Htcivic qw(htcivic command slurp);
 
-plan tests => 90;
+plan tests => 90 + 3 * 8 + 3;
 
 my $dir = File::Temp->newdir('civic-enrollment-XXXXXX', TMPDIR => 1);
 chmod 0700, "$dir";
@@ -85,6 +86,36 @@ is(said(recovery => $store, qw(CO-ALPHA zoe)), "3  htcivic: zoe is not linked in
 ($status, $text) = htcivic(qw(add -r -n 2), $store, qw(CO-ALPHA zoe id-5));
 like("$status $text", qr/^0 (?:$code){2}$/, 'linked with codes');
 like((htcivic(list => $store))[1], qr/^CO-ALPHA\tzoe\tid-5\t\S+\t2$/m, 'list counts them');
+
+# ---- output that nobody gets ----
+my %nowhere = (
+    'a full disk'             => sub { open STDOUT, '>', '/dev/full' },
+    'a closed output'         => sub { POSIX::close($_) for 0, 1 },
+    'a pipe that nobody reads' => sub { pipe my $read, my $write; open STDOUT, '>&', $write; close $_ for $read, $write; $SIG{PIPE} = 'DEFAULT' },
+);
+
+# "status error" of a command whose output goes there.
+sub into {
+    my ($nowhere, @arguments) = @_;
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>', "$dir/error";
+        $nowhere{$nowhere}->();
+        exec command(), @arguments or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return ($? & 127 ? 'killed' : $? >> 8) . ' ' . slurp("$dir/error");
+}
+my $kept = (htcivic(export => $store))[1];
+for my $nowhere (sort keys %nowhere) {
+    is(into($nowhere, recovery => $store, qw(CO-ALPHA alice)), "1 htcivic: recovery codes cannot be printed, so alice has no new ones\n", "recovery to $nowhere");
+    is(into($nowhere, qw(add -r), $store, qw(CO-ALPHA zoe id-5)), "1 htcivic: recovery codes cannot be printed, so zoe has no new ones\n", "add --recovery to $nowhere");
+    is(into($nowhere, @$_), "1 htcivic: the output cannot be written\n", "@$_[0] to $nowhere")
+        for [ list => $store ], [ export => $store ], ['--help'], ['--version'], [qw(list --help)], [ qw(check -f), file('check.conf', "<CivicApplication CO-ALPHA>\nCivicPrivateKeyFile $ENV{CIVIC_KEYS}/CO-ALPHA.key\nCivicSecretFile $ENV{CIVIC_KEYS}/CO-ALPHA.secret\n</CivicApplication>\n"), '--offline' ];
+}
+is((htcivic(export => $store))[1], $kept, 'the codes of before are all there');
+is(said(verify => $store), '0  ', 'and nothing was printed into the store');
+like(said(recovery => "dbm:$dir/none", qw(CO-ALPHA alice)), qr/^1  htcivic: \S+none is not there: make it/, 'no store: no code is shown');
 
 # ---- export and import ----
 my ($export) = (htcivic(export => $store))[1];
