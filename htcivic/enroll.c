@@ -42,7 +42,7 @@ typedef struct {
     const char *arguments[3]; /* behind the store, NULL: not there */
     const char *text;         /* what is imported */
     apr_size_t len;
-    int shared, recovery, codes;
+    int shared, recovery, codes; /* how many codes; 0: not said */
     apr_pool_t *pool;
 } work_t;
 
@@ -100,6 +100,9 @@ static int names_status(civic_enrollment_t *enrollment, const work_t *work)
     int status =
         name_status("application", work->arguments[0], CIVIC_ENROLLMENT_APPLICATION_MAX);
 
+    if (!status && *work->arguments[0] == '#') {
+        status = htcivic_fault(HTCIVIC_UNFIT, "the application begins with #");
+    }
     if (!status) {
         status = name_status("account", work->arguments[1], CIVIC_ENROLLMENT_ACCOUNT_MAX);
     }
@@ -370,12 +373,24 @@ typedef struct {
     int help;
 } given_t;
 
+/* One or two digits and nothing else. @return 0 when it is no such number */
+static int count_read(const char *text)
+{
+    int count = 0;
+
+    for (const char *at = text; *at; at++) {
+        if (!apr_isdigit(*at) || at - text > 1) {
+            return 0;
+        }
+        count = 10 * count + (*at - '0');
+    }
+    return count <= CIVIC_ENROLLMENT_RECOVERY_MAX ? count : 0;
+}
+
 /* @return 0 when an option is not the command's, or its value is wrong */
 static int take(work_t *work, given_t *given, const command_t *command, int option,
                 const char *value)
 {
-    char *end;
-
     switch (option) {
     case 'f':
         given->file = value;
@@ -393,8 +408,8 @@ static int take(work_t *work, given_t *given, const command_t *command, int opti
         work->recovery = 1;
         break;
     default:
-        work->codes = (int)strtol(value, &end, 10);
-        if (*end || work->codes < 1 || work->codes > CIVIC_ENROLLMENT_RECOVERY_MAX) {
+        work->codes = count_read(value);
+        if (!work->codes) {
             return 0;
         }
         break;
@@ -418,9 +433,11 @@ static int command_read(work_t *work, given_t *given, const char **store,
             return 0;
         }
     }
-    if (!APR_STATUS_IS_EOF(rv)) {
+    if (!APR_STATUS_IS_EOF(rv)
+        || (work->codes && !work->recovery && strchr(command->options, 'r'))) {
         return 0;
     }
+    work->codes = work->codes ? work->codes : CIVIC_RECOVERY_CODES;
     *store = given->file || parser->ind == argc ? NULL : parser->argv[parser->ind++];
     count = argc - parser->ind;
     if ((!given->file && !*store) || (given->root && !given->file)
@@ -436,7 +453,7 @@ static int command_read(work_t *work, given_t *given, const char **store,
 int htcivic_enroll(int argc, const char *const *argv, apr_pool_t *pool)
 {
     const command_t *command = command_of(argv[0]);
-    work_t work = {.codes = CIVIC_RECOVERY_CODES, .pool = pool};
+    work_t work = {.pool = pool};
     htcivic_store_t named = {0};
     given_t given = {0};
     const char *store, *error;

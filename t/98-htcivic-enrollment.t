@@ -11,7 +11,7 @@ use lib 't/lib';
 use Civic::Env ();
 use Civic::Htcivic qw(htcivic command slurp);
 
-plan tests => 90 + 3 * 8 + 3;
+plan tests => 99 + 3 * 8 + 3;
 
 my $dir = File::Temp->newdir('civic-enrollment-XXXXXX', TMPDIR => 1);
 chmod 0700, "$dir";
@@ -163,12 +163,13 @@ my $usage = qr/^2  .*usage:.*htcivic create STORE.*htcivic import/s;
 like(said(@$_), $usage, "usage: @$_")
     for [qw(add)], [ 'add', $store ], [ 'add', $store, qw(CO-ALPHA alice) ], [ 'add', $store, qw(a b c d) ], [ 'create', $store, 'x' ],
     [ 'remove', $store, 'CO-ALPHA' ], [ 'list', '--shared', $store ], [ 'verify', $store, qw(a b) ], [ 'recovery', '-n', 17, $store, qw(a b) ],
-    [ 'recovery', '-n', '1x', $store, qw(a b) ], [ 'list', '--what', $store ], [ 'list', '-d', '/', $store ];
+    (map { [ 'recovery', '-n', $_, $store, qw(a b) ] } '1x', '0', '', ' 3', '+3', '-3', '003', 4294967298), [ 'add', '-n', 3, $store, qw(a b c) ], [ 'list', '--what', $store ], [ 'list', '-d', '/', $store ];
 like(said('list', '--help'), qr/^0 usage:.*htcivic export/s, '--help');
 like(said('--help'), qr/^0 usage: htcivic check.*htcivic export STORE/s, '--help of all');
 like(said(list => $_), qr/^2  htcivic: \Q$_\E: a store is dbm:PATH, dbd:DRIVER:PARAMS or/, "a store: $_") for 'dbm:', 'redis:x', 'dbd:sqlite3';
 is(said(add => $store, 'CO-ALPHA', 'a' x 256, 'id'), "5  htcivic: the account has more than 255 bytes\n", 'too long');
 is(said(add => $store, 'CO-ALPHA', "a\nb", 'id'), "6  htcivic: the account has control characters\n", 'control characters');
+is(said(add => $store, '#CO-ALPHA', 'alice', 'id'), "6  htcivic: the application begins with #\n", 'an application that a comment would be');
 is(said(add => $store, 'CO-ALPHA', '', 'id'), "6  htcivic: the account is empty\n", 'no name');
 
 # ---- the store of a configuration ----
