@@ -24,7 +24,7 @@ const char htcivic_enroll_usage[] =
     "  STORE                   dbm:PATH, dbd:DRIVER:PARAMS, dbd:DRIVER:@FILE, or instead of "
     "it\n"
     "  -f, --file FILE         that of this configuration file\n"
-    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot)\n"
+    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot, or httpd's)\n"
     "  -s, --shared            one identity may have several accounts\n"
     "  -r, --recovery          print new recovery codes\n"
     "  -n, --count N           so many of them (1 to 16, default 10)\n";

@@ -1,7 +1,7 @@
 /* htcivic.h - the command htcivic: are an application's keys, addresses and clock as they must be? And who
  * is linked to whom?
  *
- * main reads the options of check, scan a configuration; both give applications as text, and check judges
+ * main reads the options of check, scan a configuration (source its lines); both give applications as text, and check judges
  * them with the module's own code. It changes nothing and prints no secret. The other commands are
  * enroll's: enroll_store opens the store that they are about, enroll_text reads and writes lines. output says
  * what went wrong, and whether what was printed got anywhere.
@@ -28,8 +28,9 @@ typedef struct {
 } htcivic_conf_t;
 
 /**
- * Read one file: its <CivicApplication> sections, of which there must be one, and
- * CivicAssertionKeyFile; Include is not followed.
+ * Read a file and those that it includes: <CivicApplication> sections, of which there must be one, and
+ * CivicAssertionKeyFile.
+ * @param root where relative paths begin; NULL: what source.h says
  * @return NULL, or what is wrong
  */
 const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,

@@ -12,7 +12,7 @@ static const char usage[] =
     "usage: htcivic check --id ID --private-key FILE --secret FILE [options]\n"
     "       htcivic check -f FILE [-d FOLDER] [--offline] [--try]\n"
     "  -f, --file FILE         check each <CivicApplication> of this configuration file\n"
-    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot)\n"
+    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot, or httpd's)\n"
     "      --id ID             an application, and what belongs to it:\n"
     "      --private-key FILE  its private signing key\n"
     "      --secret FILE       its secret\n"

@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use File::Temp ();
+use POSIX qw(mkfifo);
 
 use lib 't/lib';
 use Civic::Env ();
@@ -81,7 +82,7 @@ my @faults = (
 );
 # a wrong key looks fine until the API is asked
 my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
-plan tests => 5 + 2 * @faults + 2 * @refused + 20;
+plan tests => 5 + 2 * @faults + 2 * @refused + 29;
 
 # ---- all is well ----
 my ($status, $text) = htcivic(options(), '--try');
@@ -140,9 +141,33 @@ like($other, qr/FAULT  private key: none is named\n  FAULT  secret: the file \S+
 ($status, $text) = htcivic('check', '-f', $conf, '-d', '/nonexistent', '--offline');
 like($text, qr{FAULT  private key: the file /nonexistent/conf/CO-ALPHA\.key cannot be read}, '-d: where paths begin');
 unlike($text, qr/API:/, '--offline: nobody is asked');
-($status, $text) = htcivic('check', '-f', file('empty.conf', "Include site.conf\n"));
-like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>; Include is not followed/, 'a file without a section');
+($status, $text) = htcivic('check', '-f', file('empty.conf', "# <CivicApplication X>\n"));
+like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>, nor have the files that it includes/, 'a file without a section');
 like(join(' ', htcivic('check', '-f', "$dir/gone.conf")), qr/^2 htcivic: \S+gone\.conf cannot be read/, 'a file that is not there');
+
+# ---- what a configuration includes ----
+my $sections = join '', slurp($conf) =~ /^( *<CivicApplication "CO-ALPHA">.*?<\/CivicApplication>\n)/ms;
+mkdir "$dir/$_" for qw(mods sites sites/more);
+file('mods/civic.load', "Define here conf\nDefine folder sites\n");
+file('sites/20-shop.conf', $sections);
+file('sites/more/deep.conf', $sections =~ s/CO-ALPHA">/CO-DEEP">/r);
+file('sites/.hidden.conf', '<CivicApplication CO-HIDDEN>');
+file('sites/old.conf~', '<CivicApplication CO-OLD>');
+my $includes = sub {
+    my ($code, $said) = htcivic(qw(check --offline -f), file('main.conf', "ServerRoot $dir\nInclude mods/*.load\n$_[0]\n"));
+    return join ' ', $code, $said =~ /^application (\S+)$/mg, $said =~ /^htcivic: (.*)$/mg;
+};
+is($includes->('IncludeOptional ${folder}/*.conf'), '0 CO-ALPHA', 'IncludeOptional, a wildcard, a name that an included file defines');
+is($includes->("Include $dir/sites/20-shop.conf"), '0 CO-ALPHA', 'Include of a file');
+is($includes->('Include "s*s/m*"'), '0 CO-DEEP', 'of a folder, wildcards in all parts');
+is($includes->("IncludeOptional none/*.conf\nInclude sites/*.conf"), '0 CO-ALPHA', 'what is optional need not be there');
+is($includes->("Include none/*.conf\nInclude sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include none/*.conf is not followed: $dir/none/*.conf is not there", 'else it is said');
+is($includes->("Include \${NOBODY}/x\nInclude sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include \${NOBODY}/x is not followed: this name is not known here", 'a name that nobody defined');
+like($includes->("Include main.conf\nInclude sites/*.conf"), qr/^0 CO-ALPHA .*\/main\.conf: Include main\.conf is not followed: too many files include each other/, 'a file that includes itself');
+file('loop/' . ('a' .. 'z')[$_] . '.conf', "Include loop/*.conf\n") for map { mkdir "$dir/loop"; $_ } 0 .. 9;
+like($includes->("Include loop/*.conf\nInclude sites/*.conf"), qr/^2 .*there are too many files/, 'ten that include each other');
+mkfifo("$dir/sites/pipe.conf", 0600) or die $!;
+is($includes->("Include sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include sites/*.conf is not followed: $dir/sites/pipe.conf is no file", 'a pipe is not waited for');
 
 # ---- keys of assertions ----
 for my $name (qw(one two)) {

@@ -11,7 +11,7 @@ use lib 't/lib';
 use Civic::Env ();
 use Civic::Htcivic qw(htcivic command slurp);
 
-plan tests => 99 + 3 * 8 + 3;
+plan tests => 100 + 3 * 8 + 3;
 
 my $dir = File::Temp->newdir('civic-enrollment-XXXXXX', TMPDIR => 1);
 chmod 0700, "$dir";
@@ -181,7 +181,8 @@ Define file enrollments
 </VirtualHost>
 END
 is_deeply(linked('-f', $conf), linked(), '-f: the store that a configuration names');
+is_deeply(linked('-f', file('main.conf', "ServerRoot $dir\nIncludeOptional si*.conf\n")), linked(), 'or a file that it includes');
 like(said('list', '-f', $conf, '-d', '/nonexistent'), qr{^1  htcivic: /nonexistent cannot be examined}, '-d: where its path begins');
-like(said('list', '-f', file('empty.conf', '')), qr/^2  htcivic: \S+ it has no CivicEnrollmentStore; Include is not followed/, 'a configuration without');
+like(said('list', '-f', file('empty.conf', '')), qr/^2  htcivic: \S+ neither it nor a file that it includes has CivicEnrollmentStore/, 'a configuration without');
 like(said('list', '-f', file('two.conf', "CivicEnrollmentStore dbm:a\nCivicEnrollmentStore dbm:b\n")), qr/^2  htcivic: \S+ it names several stores/, 'with two');
-like(said('list', '-f', file('dbd.conf', "CivicEnrollmentStore dbd\n")), qr/^2  htcivic: \S+ it has no DBDriver and DBDParams/, 'without a database');
+like(said('list', '-f', file('dbd.conf', "CivicEnrollmentStore dbd\n")), qr/^2  htcivic: \S+ neither it nor a file that it includes has DBDriver and DBDParams/, 'without a database');
