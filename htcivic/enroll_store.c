@@ -68,6 +68,16 @@ static const char *path_of(const htcivic_store_t *named, const char *path, apr_p
                : path;
 }
 
+const char *htcivic_store_file(const htcivic_store_t *named, apr_pool_t *pool)
+{
+    if (!strncmp(named->store, "dbm:", 4)) {
+        return path_of(named, named->store + 4, pool);
+    }
+    return named->driver && named->params && !strcmp(named->driver, "sqlite3")
+               ? path_of(named, named->params, pool)
+               : NULL;
+}
+
 /* ---- as whom ---- */
 
 /* For good: the command does nothing afterwards that would need root. */

@@ -20,11 +20,21 @@ typedef struct {
     const char *root;
 } htcivic_application_t;
 
+/** Which store a configuration names. NULL: not said. */
+typedef struct {
+    const char *store; /* as CivicEnrollmentStore has it */
+    const char *driver, *params;
+    const char *queries[CIVIC_QUERIES];
+    const char *root; /* where relative paths begin, NULL for the current folder */
+} htcivic_store_t;
+
 /** What a configuration file says. */
 typedef struct {
     apr_array_header_t *applications;      /* of htcivic_application_t */
+    apr_array_header_t *stores;            /* of htcivic_store_t, each once */
     const char *assertion_key, *other_key; /* CivicAssertionKeyFile; NULL: not said */
     const char *root;
+    const char *user; /* httpd's */
 } htcivic_conf_t;
 
 /**
@@ -55,6 +65,15 @@ int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts
  * @return how many faults there are */
 int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool);
 
+/**
+ * Judge a store of enrollments and print what was found. A process of its own becomes the owner and opens it.
+ * @param httpd_user as whom httpd uses it, NULL: not known
+ * @param offline    ask no database of another machine
+ * @return how many faults there are
+ */
+int htcivic_check_store(const htcivic_store_t *named, const char *httpd_user, int offline,
+                        apr_pool_t *pool);
+
 /* ---- what is said ---- */
 
 /** Before anything is opened. A pipe that nobody reads is an error, no death, and where a standard stream is closed no
@@ -63,6 +82,10 @@ void htcivic_output_prepare(void);
 
 /** On the standard error, as a line that begins with `htcivic: `. @return `status` */
 int htcivic_fault(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** A line of check's, on the standard output. */
+void htcivic_say(const char *label, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** @return 0 when some of the output so far could not be written */
 int htcivic_is_written(void);
@@ -89,20 +112,15 @@ int htcivic_is_enroll(const char *command);
 /** @param argv from the command on. @return exit status */
 int htcivic_enroll(int argc, const char *const *argv, apr_pool_t *pool);
 
-/** Which store a configuration names. NULL: not said. */
-typedef struct {
-    const char *store; /* as CivicEnrollmentStore has it */
-    const char *driver, *params;
-    const char *queries[CIVIC_QUERIES];
-    const char *root; /* where relative paths begin, NULL for the current folder */
-} htcivic_store_t;
-
 /** As htcivic_scan for the store of enrollments. @return NULL, or what is wrong */
 const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const char *root,
                                apr_pool_t *pool);
 
 /** dbm:PATH, dbd:DRIVER:PARAMS or dbd:DRIVER:@FILE. @return NULL, or what is wrong */
 const char *htcivic_store_parse(htcivic_store_t *store, const char *text, apr_pool_t *pool);
+
+/** @return where its file or files are, NULL: it is no file of this machine's that is known */
+const char *htcivic_store_file(const htcivic_store_t *named, apr_pool_t *pool);
 
 /**
  * Open it, or make it. As root, become the owner of the folder that it is in first, so that its files are

@@ -22,7 +22,7 @@ static const char usage[] =
     "      --ca FILE           who vouches for the API's certificate\n"
     "      --proxy URL         http://host:port\n"
     "      --proxy-secret FILE user:password for it\n"
-    "      --offline           do not ask the API\n"
+    "      --offline           ask neither the API nor a database\n"
     "      --try               let the API judge our signature, by a code that is none\n"
     "  -h, --help              this text\n"
     "  -v, --version           the version\n";
@@ -110,7 +110,8 @@ static int command_read(command_t *command, int argc, const char *const *argv,
 static int check_all(const command_t *command, apr_pool_t *pool)
 {
     htcivic_conf_t conf = {.applications =
-                               apr_array_make(pool, 1, sizeof(htcivic_application_t))};
+                               apr_array_make(pool, 1, sizeof(htcivic_application_t)),
+                           .stores = apr_array_make(pool, 1, sizeof(htcivic_store_t))};
     int faults = 0;
 
     if (command->file) {
@@ -132,6 +133,10 @@ static int check_all(const command_t *command, apr_pool_t *pool)
         faults += htcivic_check(app, !command->offline, command->try, pool);
     }
     faults += htcivic_check_assertion(&conf, pool);
+    for (int i = 0; i < conf.stores->nelts; i++) {
+        faults += htcivic_check_store(&APR_ARRAY_IDX(conf.stores, i, htcivic_store_t),
+                                      conf.user, command->offline, pool);
+    }
     if (faults) {
         printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
     }

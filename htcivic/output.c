@@ -30,6 +30,17 @@ int htcivic_fault(int status, const char *format, ...)
     return status;
 }
 
+void htcivic_say(const char *label, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    printf("  %-6s ", label);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
 int htcivic_is_written(void)
 {
     return !fflush(stdout) && !ferror(stdout);

@@ -32,10 +32,20 @@ const char **htcivic_member(htcivic_application_t *app, const char *directive)
 typedef struct {
     htcivic_conf_t *conf;
     htcivic_application_t *app; /* whose section is being read, NULL outside */
-    htcivic_store_t store;
-    const char *fault; /* of the store */
+    htcivic_store_t store;      /* but for which one it is */
     apr_pool_t *pool;
 } scan_t;
+
+/* Each one once. */
+static void store_name(apr_array_header_t *stores, const char *name)
+{
+    for (int i = 0; i < stores->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(stores, i, htcivic_store_t).store, name)) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(stores, htcivic_store_t) = (htcivic_store_t){.store = name};
+}
 
 /* @return 1 when the directive is about the store of enrollments */
 static int take_store(scan_t *scan, const char *directive, const char *value, const char *line)
@@ -43,10 +53,7 @@ static int take_store(scan_t *scan, const char *directive, const char *value, co
     htcivic_store_t *store = &scan->store;
 
     if (!strcasecmp(directive, "CivicEnrollmentStore")) {
-        if (store->store && strcmp(store->store, value)) {
-            scan->fault = "it names several stores: say which one";
-        }
-        store->store = value;
+        store_name(scan->conf->stores, value);
     }
     else if (!strcasecmp(directive, "DBDriver")) {
         store->driver = value;
@@ -79,6 +86,9 @@ static void take(void *baton, const char *line)
         scan->conf->assertion_key = value;
         scan->conf->other_key = *other ? other : NULL;
     }
+    else if (!strcasecmp(directive, "User")) {
+        scan->conf->user = value;
+    }
     else if (!strcasecmp(directive, "<CivicApplication")) {
         scan->app = apr_array_push(scan->conf->applications);
         memset(scan->app, 0, sizeof(*scan->app));
@@ -102,8 +112,17 @@ static const char *scan_file(scan_t *scan, const char *path, const char *root)
 
     *scan->conf = (htcivic_conf_t){0};
     scan->conf->applications = apr_array_make(scan->pool, 4, sizeof(htcivic_application_t));
+    scan->conf->stores = apr_array_make(scan->pool, 2, sizeof(htcivic_store_t));
     fault = htcivic_source_read(&source, path, scan->pool);
     scan->conf->root = source.root;
+    for (int i = 0; i < scan->conf->stores->nelts; i++) {
+        htcivic_store_t *store = &APR_ARRAY_IDX(scan->conf->stores, i, htcivic_store_t);
+        const char *name = store->store;
+
+        *store = scan->store;
+        store->store = name;
+        store->root = source.root;
+    }
     return fault;
 }
 
@@ -136,13 +155,17 @@ const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const c
     if (fault) {
         return fault;
     }
-    if (!scan.store.store) {
-        scan.fault = "neither it nor a file that it includes has CivicEnrollmentStore";
+    if (conf.stores->nelts == 0) {
+        fault = "neither it nor a file that it includes has CivicEnrollmentStore";
     }
-    else if (!strcmp(scan.store.store, "dbd") && (!scan.store.driver || !scan.store.params)) {
-        scan.fault = "neither it nor a file that it includes has DBDriver and DBDParams";
+    else if (conf.stores->nelts > 1) {
+        fault = "it names several stores: say which one";
     }
-    *store = scan.store;
-    store->root = conf.root;
-    return scan.fault ? apr_pstrcat(pool, path, ": ", scan.fault, NULL) : NULL;
+    else {
+        *store = APR_ARRAY_IDX(conf.stores, 0, htcivic_store_t);
+        fault = !strcmp(store->store, "dbd") && (!store->driver || !store->params)
+                    ? "neither it nor a file that it includes has DBDriver and DBDParams"
+                    : NULL;
+    }
+    return fault ? apr_pstrcat(pool, path, ": ", fault, NULL) : NULL;
 }
