@@ -151,8 +151,8 @@ typedef enum {
 extern const char *const civic_enrollment_query_names[CIVIC_QUERIES];
 extern const char *const civic_enrollment_query_defaults[CIVIC_QUERIES];
 
-/** The tables that the default queries expect: statements of SQL, NULL behind the last. */
-extern const char *const civic_enrollment_schema[];
+/** The tables that the default queries expect, in a driver's SQL: statements, NULL behind the last. */
+const char *const *civic_enrollment_schema(const char *driver);
 
 /** Where connections come from. Nothing has to be prepared on them. */
 typedef struct {
