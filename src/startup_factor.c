@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "enrollment.h"
+#include "enrollment_sqlite.h"
 #include "log.h"
 #include "runtime.h"
 
@@ -19,26 +20,33 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open(void)
     return APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
 }
 
-/* mod_dbd makes a lost connection anew when it gives one out. */
-static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
-                     const char **error, apr_pool_t *pool)
-{
-    ap_dbd_t *connection = dbd_open()(pool, baton);
-
-    if (!connection) {
-        *error = "the database of mod_dbd cannot be reached";
-        return NULL;
-    }
-    *driver = connection->driver;
-    *handle = connection->handle;
-    return connection;
-}
-
 static void release(void *baton, void *connection)
 {
     APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
 
     dbd_close(baton, connection);
+}
+
+/* mod_dbd makes a lost connection anew when it gives one out. */
+static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
+                     const char **error, apr_pool_t *pool)
+{
+    ap_dbd_t *connection = dbd_open()(pool, baton);
+    const char *fault;
+
+    if (!connection) {
+        *error = "the database of mod_dbd cannot be reached";
+        return NULL;
+    }
+    fault = civic_enrollment_sqlite_fault(connection->driver, connection->handle, pool);
+    if (fault) {
+        release(baton, connection);
+        *error = fault;
+        return NULL;
+    }
+    *driver = connection->driver;
+    *handle = connection->handle;
+    return connection;
 }
 
 static civic_enrollments_t *dbd_store(const civic_enrollment_choice_t *choice, server_rec *s,

@@ -16,7 +16,7 @@ use Civic::Parallel ();
 use Civic::Postgresql ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
-plan tests => 3 * 17 + 2 * 15;
+plan tests => 3 * 17 + 7 + 2 * 15;
 
 # A server whose enrollments are in a database of this driver.
 sub server {
@@ -77,10 +77,21 @@ sub all_of_it {
     my $place = Civic::Enrollments->new;
     my $file = $place->dir . '/civic.db';
     my $store = Civic::Enrollments->new(store => "dbd:sqlite3:$file");
-    chmod 0777, $place->dir;
-    chown $place->owner, $file if $> == 0;
     my $server = server(sqlite3 => $file);
     all_of_it(SQLite => $server, $store);
+    # As with files: what others may write to is nobody's word.
+    my $alice = Civic::Factor::person($server, 'alice');
+    Civic::Factor::approve($alice, '/self/cgi', 'smiley');
+    is($alice->get('/self/cgi')->code, 200, 'SQLite: somebody is in');
+    for my $open ([ 0666, $file ], [ 0604, $file ], [ 0777, $place->dir ]) {
+        my ($mode, $path) = @$open;
+        my $was = (stat $path)[2] & 07777;
+        chmod $mode, $path;
+        my $mark = $server->mark;
+        refused($alice->get('/self/cgi'), 'enrollment-unavailable', $mark, sprintf 'SQLite: %s with mode %o', $path eq $file ? 'a file' : 'a folder', $mode);
+        chmod $was, $path;
+        is($alice->get('/self/cgi')->code, 200, 'SQLite: mended');
+    }
     $server->finish;
 }
 

@@ -17,7 +17,7 @@ use Civic::Htcivic qw(htcivic command slurp);
 use Civic::Mysql ();
 use Civic::Postgresql ();
 
-plan tests => 82;
+plan tests => 93;
 
 my @temporary;
 
@@ -195,9 +195,31 @@ sub sqlite { my ($db, $sql) = @_; open my $in, '-|', 'sqlite3', $db, $sql or die
 {
     my $dir = folder();
     my $store = "dbd:sqlite3:$dir/sql";
-    like(said(add => $store, qw(CO-ALPHA alice id-1)), qr/^1  htcivic: the database of enrollments: find: no such table/, 'SQLite: tables are missing');
+    chown $www, $www_group, $dir;
+    like(said(add => $store, qw(CO-ALPHA alice id-1)), qr/^1  htcivic: \S+sql is not there: make it with htcivic create dbd:sqlite3:/, 'SQLite: no file');
+    ok(!-e "$dir/sql", 'SQLite: none is made');
     is(said(create => $store), '0  ', 'SQLite: create');
+    is(whose("$dir/sql"), "$www $www_group 0600", 'SQLite: nobody else reads it');
+    like(said(create => $store), qr/^1  htcivic: the database of enrollments: CREATE TABLE civic_enrollments : /, 'SQLite: not twice');
+    sqlite("$dir/empty", 'VACUUM');
+    chown $www, $www_group, "$dir/empty";
+    chmod 0600, "$dir/empty";
+    like(said(list => "dbd:sqlite3:$dir/empty"), qr/^1  htcivic: the database of enrollments: list: no such table/, 'SQLite: tables are missing');
     one_wins($store, 'SQLite');
+    for my $open ([ 0666, "$dir/sql", 'can be written or read by others: chmod 600 it' ], [ 0644, "$dir/sql", 'can be written or read by others: chmod 600 it' ], [ 0777, $dir, 'can be written by others than its owner' ]) {
+        my ($mode, $path, $what) = @$open;
+        my $was = (stat $path)[2] & 07777;
+        chmod $mode, $path;
+        is(said(@$_), "1  htcivic: $path $what\n", sprintf 'SQLite: mode %o, %s', $mode, $_->[0]) for [ list => $store ], [ add => $store, qw(CO-ALPHA mallory m) ];
+        chmod $was, $path;
+    }
+    {
+        my $readable = folder();
+        chmod 0750, $readable;
+        chown $>, $www_group, $readable;
+        htcivic(create => "dbd:sqlite3:$readable/sql");
+        is(whose("$readable/sql"), "$> $www_group 0640", 'SQLite: as with files, the group of the folder may read');
+    }
     is(sqlite("$dir/sql", "SELECT count(*) FROM civic_enrollments WHERE account LIKE 'other-%'"), "8\n", 'SQLite: rows as documented');
     sqlite("$dir/sql", "CREATE TRIGGER no BEFORE INSERT ON civic_recovery BEGIN SELECT RAISE(ABORT, 'no'); END");
     like(said(qw(recovery -n 2), $store, qw(CO-ALPHA other-1)), qr/^1 \S{19}\n\S{19}\n htcivic: these codes do not count: the database of enrollments: add-recovery/,
