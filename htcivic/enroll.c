@@ -253,10 +253,11 @@ static int run_export(work_t *work)
     if (status) {
         return status;
     }
-    puts("# application\taccount\tuserId\tlinked\trecovery");
+    puts(htcivic_export_begin);
     for (int i = 0; i < list->nelts; i++) {
         puts(htcivic_line_write(&APR_ARRAY_IDX(list, i, civic_enrollment_t), work->pool));
     }
+    puts(htcivic_export_end);
     return HTCIVIC_FINE;
 }
 
@@ -335,6 +336,10 @@ static int run_import(work_t *work)
     }
     error = NULL;
     result = civic_enrollment_import(work->store, list, work->shared, &at, &error, work->pool);
+    if (result == CIVIC_ENROLLMENT_OK) {
+        printf("%d account%s imported\n", list->nelts, list->nelts == 1 ? "" : "s");
+        return HTCIVIC_FINE;
+    }
     if (at < 0) {
         return result_status(result, NULL, "nothing was imported: ", error);
     }

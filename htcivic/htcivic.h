@@ -134,8 +134,12 @@ const char *htcivic_store_create(const htcivic_store_t *named, apr_pool_t *pool)
 /** One enrollment as a line, without its end. */
 const char *htcivic_line_write(const civic_enrollment_t *enrollment, apr_pool_t *pool);
 
+/** What export writes before its lines and behind them. */
+extern const char htcivic_export_begin[], htcivic_export_end[];
+
 /**
- * Lines as export writes them; empty ones and those that begin with # are passed by.
+ * Lines as export writes them; empty ones and those that begin with # are passed by. An export that was cut off is
+ * refused, and so is a text without export or enrollment: whatever should have written it did not.
  * @param list   of civic_enrollment_t
  * @param lines  of int: in which line each of them is
  * @param line   set with a fault: where it is

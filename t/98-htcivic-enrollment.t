@@ -11,7 +11,7 @@ use lib 't/lib';
 use Civic::Env ();
 use Civic::Htcivic qw(htcivic command slurp);
 
-plan tests => 100 + 3 * 8 + 3;
+plan tests => 107 + 3 * 8 + 3;
 
 my $dir = File::Temp->newdir('civic-enrollment-XXXXXX', TMPDIR => 1);
 chmod 0700, "$dir";
@@ -119,14 +119,14 @@ like(said(recovery => "dbm:$dir/none", qw(CO-ALPHA alice)), qr/^1  htcivic: \S+n
 
 # ---- export and import ----
 my ($export) = (htcivic(export => $store))[1];
-like($export, qr/\A# application\taccount\tuserId\tlinked\trecovery\n/, 'export begins with the names of the columns');
+like($export, qr/\A# application\taccount\tuserId\tlinked\trecovery\n(?:CO-ALPHA\t.*\n){4}# end\n\z/, 'export begins with the names of the columns, and ends');
 my $copy = "dbm:$dir/copy";
 htcivic(create => $copy);
-is(said(import => $copy, \$export), '0  ', 'import of standard input');
+is(said(import => $copy, \$export), "0 4 accounts imported\n ", 'import of standard input');
 is((htcivic(export => $copy))[1], $export, 'nothing is lost');
-is(said(import => $copy, \$export), '0  ', 'once more changes nothing');
+is(said(import => $copy, \$export), "0 4 accounts imported\n ", 'once more changes nothing');
 is((htcivic(export => $copy))[1], $export, 'nothing at all');
-is(said(import => $copy, file('good', "# a remark\r\n\r\nCO-ALPHA\tFred\tid-6\r\nCO-ALPHA\tgina\tid-7\t2026-01-02T03:04:05Z")), '0  ', 'import of a file, with the ends of lines of another system');
+is(said(import => $copy, file('good', "# a remark\r\n\r\nCO-ALPHA\tFred\tid-6\r\nCO-ALPHA\tgina\tid-7\t2026-01-02T03:04:05Z")), "0 2 accounts imported\n ", 'import of a file, with the ends of lines of another system');
 like((htcivic(list => $copy))[1], qr/^CO-ALPHA\tfred\tid-6\t20\S+Z\t0\n/m, 'fred is linked now');
 like((htcivic(list => $copy))[1], qr/^CO-ALPHA\tgina\tid-7\t2026-01-02T03:04:05Z\t0\n/m, 'gina since then');
 
@@ -146,6 +146,11 @@ my %refused = (
     "CO-ALPHA\thugo\tid-8\t\t${hash}A\n"                         => qr/^7  htcivic: line 1: a recovery code's hash must be/,
     "CO-ALPHA\thugo\tid-8\t\t" . join(',', map { "h$_" } 1 .. 17) . "\n" => qr/^7  htcivic: line 1: it has more than 16 recovery codes/,
     "CO-ALPHA\thugo\tid-8\t\th1,,h2\n"                           => qr/^7  htcivic: line 1: a recovery code's hash must be/,
+    ''                                                           => qr/^7  htcivic: line 1: there is nothing: no export, and no enrollment; nothing was imported\n$/,
+    "# a remark\n\n"                                              => qr/^7  htcivic: line 3: there is nothing/,
+    $export =~ s/^# end\n//mr                                    => qr/^7  htcivic: line 6: the export was cut off: its last line is "# end"/,
+    substr($export, 0, -3)                                       => qr/^7  htcivic: line 7: the export was cut off/,
+    $export =~ s/\n.*//sr                                        => qr/^7  htcivic: line 2: the export was cut off/,
     "CO-ALPHA\thu\0go\tid-8\n"                                   => qr/^7  htcivic: line 1: it is no text/,
     "CO-ALPHA\thugo\tid-8\n" . 'x' x 9000                        => qr/^7  htcivic: line 2: it is no text/,
     "CO-ALPHA\thugo\tid-8\n#\nCO-ALPHA\tida\tid-1\n"             => qr/^3  htcivic: nothing was imported: line 3: id-1 is the identity of another account/,
@@ -155,7 +160,9 @@ my %refused = (
 );
 like(said(import => $copy, \(my $lines = $_)), $refused{$_}, substr $_ =~ s/[\t\n\r\0]/ /gr, 0, 60) for sort keys %refused;
 is((htcivic(export => $copy))[1], $before, 'nothing of them was imported');
-is(said(qw(import -s), $copy, \"CO-ALPHA\thugo\tid-8\nCO-ALPHA\tida\tid-8\n"), '0  ', 'import --shared');
+is(said(import => $copy, \($export =~ s/^CO.*\n//gmr)), "0 0 accounts imported\n ", 'the export of an empty store');
+is(said(import => $copy, \"CO-ALPHA\tfred\tid-6\n$export$export"), "0 9 accounts imported\n ", 'two exports behind each other, and a line of ours');
+is(said(qw(import -s), $copy, \"CO-ALPHA\thugo\tid-8\nCO-ALPHA\tida\tid-8\n"), "0 2 accounts imported\n ", 'import --shared');
 like(said(import => $copy, "$dir/gone"), qr/^1  htcivic: \S+gone cannot be read: /, 'no such file');
 
 # ---- the command line ----
