@@ -12,6 +12,7 @@ typedef struct {
     const apr_dbd_driver_t *driver;
     const char *params;
     apr_dbd_t *handle; /* NULL while there is none */
+    apr_hash_t *prepared;
     apr_pool_t *parent, *pool;
 } connection_t;
 
@@ -37,6 +38,7 @@ static const char *open_anew(connection_t *connection, apr_pool_t *pool)
                          &connection->handle, &why);
     umask(mask);
     if (rv == APR_SUCCESS) {
+        connection->prepared = apr_hash_make(connection->pool);
         apr_pool_cleanup_register(connection->pool, connection, shut, apr_pool_cleanup_null);
         return NULL;
     }
@@ -78,6 +80,11 @@ static void release(void *baton, void *connection)
 {
 }
 
+static apr_hash_t *prepared(void *connection)
+{
+    return ((connection_t *)connection)->prepared;
+}
+
 civic_enrollment_dbd_t *civic_enrollment_connection(const char *driver, const char *params,
                                                     const char **error, apr_pool_t *pool)
 {
@@ -94,6 +101,7 @@ civic_enrollment_dbd_t *civic_enrollment_connection(const char *driver, const ch
     connection->parent = pool;
     dbd->acquire = acquire;
     dbd->release = release;
+    dbd->prepared = prepared;
     dbd->baton = connection;
     return dbd;
 }

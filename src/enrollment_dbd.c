@@ -5,7 +5,7 @@
  * faster, is tried again, and then that shows.
  *
  * Statements are prepared without a name, each time: a driver keeps nothing of them in the database that would be
- * gone after it was started anew. A call that failed before anything can have been decided is tried again, on
+ * gone after it was started anew (SQLite's are kept: enrollment_statement.c). A call that failed before anything can have been decided is tried again, on
  * a connection that was opened again where it was broken.
  */
 #include <apr_strings.h>
@@ -405,6 +405,7 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
     if (!connection) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
+    link.prepared = dbd->prepared(connection);
     apr_pool_create(&link.statements, pool);
     result = function(&link, call);
     apr_pool_destroy(link.statements);

@@ -41,20 +41,43 @@ static int failed_with_values(civic_sql_t *link, const char *what, int code)
                              "...", to + 1, NULL));
 }
 
-static apr_dbd_prepared_t *prepare(civic_sql_t *link, civic_enrollment_query query)
+static const char *text_of(const civic_sql_t *link, civic_enrollment_query query)
 {
     const char *text = link->dbd->queries[query];
-    apr_dbd_prepared_t *statement = NULL;
+
+    return text ? text : civic_enrollment_query_defaults[query];
+}
+
+/* SQLite's driver frees a statement when the connection is closed: one of each has to do for all of its life. */
+static apr_dbd_prepared_t *prepare(civic_sql_t *link, civic_enrollment_query query)
+{
+    int kept = is_driver(link, "sqlite3");
+    const char *text = text_of(link, query);
+    apr_dbd_prepared_t *statement =
+        kept ? apr_hash_get(link->prepared, text, APR_HASH_KEY_STRING) : NULL;
     int code;
 
-    text = text ? text : civic_enrollment_query_defaults[query];
-    code =
-        apr_dbd_prepare(link->driver, link->statements, link->handle, text, NULL, &statement);
+    if (statement) {
+        return statement;
+    }
+    code = apr_dbd_prepare(link->driver,
+                           kept ? apr_hash_pool_get(link->prepared) : link->statements,
+                           link->handle, text, NULL, &statement);
     if (code) {
         failed(link, civic_enrollment_query_names[query], code);
         return NULL;
     }
+    if (kept) {
+        apr_hash_set(link->prepared, text, APR_HASH_KEY_STRING, statement);
+    }
     return statement;
+}
+
+/* One that failed is prepared anew: its tables may have changed. */
+static int forget(civic_sql_t *link, civic_enrollment_query query, int code)
+{
+    apr_hash_set(link->prepared, text_of(link, query), APR_HASH_KEY_STRING, NULL);
+    return failed_with_values(link, civic_enrollment_query_names[query], code);
 }
 
 int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char **args,
@@ -68,8 +91,7 @@ int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char
     }
     code = apr_dbd_pquery(link->driver, link->statements, link->handle, rows ? rows : &ignored,
                           statement, count, args);
-    return code ? failed_with_values(link, civic_enrollment_query_names[query], code)
-                : CIVIC_SQL_OK;
+    return code ? forget(link, query, code) : CIVIC_SQL_OK;
 }
 
 /* The next row is row -1. MySQL's driver knows no next one where rows were asked for in any order, and answers
@@ -77,7 +99,6 @@ int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char
 int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **args,
                   int count, int columns, apr_dbd_results_t **results)
 {
-    const char *name = civic_enrollment_query_names[query];
     apr_dbd_prepared_t *statement = prepare(link, query);
     int code;
 
@@ -89,11 +110,12 @@ int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **
     code = apr_dbd_pselect(link->driver, link->statements, link->handle, results, statement,
                            !is_driver(link, "mysql"), count, args);
     if (code) {
-        return failed_with_values(link, name, code);
+        return forget(link, query, code);
     }
-    return apr_dbd_num_cols(link->driver, *results) < columns ? fault(
-               link, name, apr_psprintf(link->pool, "a row must have %d columns", columns))
-                                                              : CIVIC_SQL_OK;
+    return apr_dbd_num_cols(link->driver, *results) < columns
+               ? fault(link, civic_enrollment_query_names[query],
+                       apr_psprintf(link->pool, "a row must have %d columns", columns))
+               : CIVIC_SQL_OK;
 }
 
 int civic_sql_next(civic_sql_t *link, apr_dbd_results_t *results, apr_dbd_row_t **row)

@@ -21,7 +21,8 @@ typedef struct {
     int undecided; /* it may have happened nevertheless: not to be tried again */
     int unread;    /* a column of the results could not be read */
     const char **error;
-    apr_pool_t *pool; /* results */
+    apr_hash_t *prepared; /* the connection's */
+    apr_pool_t *pool;     /* results */
     apr_pool_t
         *statements; /* gone before the connection is given back: MySQL's driver speaks to
                                the database when a statement goes */

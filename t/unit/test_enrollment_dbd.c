@@ -1,5 +1,6 @@
 /* Enrollments in SQL: the same as in files, on SQLite; queries of the administrator's own; what a database refuses. */
 #include <apr_strings.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,24 @@ static void sql(const char *text, apr_pool_t *pool)
     assert_case(connection, error);
     assert_case(apr_dbd_query(driver, handle, &rows, text) == 0, text);
     database->release(database->baton, connection);
+}
+
+/* Statements of the connection, by the library that its driver has loaded. */
+static int statements_count(apr_pool_t *pool)
+{
+    void *(*next)(void *, void *) = (void *(*)(void *, void *))dlsym(
+        dlopen("libsqlite3.so.0", RTLD_NOW), "sqlite3_next_stmt");
+    const apr_dbd_driver_t *driver;
+    const char *error = NULL;
+    apr_dbd_t *handle;
+    int count = 0;
+
+    assert_non_null(next);
+    assert_case(database->acquire(database->baton, &driver, &handle, &error, pool), error);
+    for (void *one = NULL; (one = next(apr_dbd_native_handle(driver, handle), one));) {
+        count++;
+    }
+    return count;
 }
 
 /* ---- as every store ---- */
@@ -178,6 +197,46 @@ static void other_queries(void **state)
     sql("DELETE FROM people", *state);
     sql("DELETE FROM codes", *state);
     enrollments_have_one_winner(people_open, 1, *state);
+}
+
+/* ---- a connection that is kept ---- */
+
+/* SQLite's driver keeps what was prepared until its connection is closed. */
+static void statements_do_not_heap_up(void **state)
+{
+    civic_enrollments_t *store = civic_enrollment_dbd_open(database, *state);
+    civic_enrollment_t found;
+
+    enrollments_add(store, "alice", "id-1", 0, *state);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(enrollments_find(store, &found, "alice", *state),
+                         CIVIC_ENROLLMENT_OK);
+        assert_int_equal(enrollments_add(store, "alice", "id-1", 0, *state),
+                         CIVIC_ENROLLMENT_OK);
+    }
+    assert_in_range(statements_count(*state), 1, CIVIC_QUERIES);
+}
+
+/* What is kept of a statement may be of tables that have changed since. */
+static void tables_that_change(void **state)
+{
+    civic_enrollments_t *store = civic_enrollment_dbd_open(database, *state);
+    civic_enrollments_t *other = store_open(*state);
+    civic_enrollment_t found;
+
+    for (int i = 0; i < 3; i++) {
+        const char *account = apr_psprintf(*state, "account-%d", i);
+
+        enrollments_add(store, account, account, 0, *state);
+        assert_int_equal(enrollments_find(other, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+        sql(apr_psprintf(*state, "ALTER TABLE civic_enrollments ADD COLUMN more_%d INT", i),
+            *state);
+        assert_int_equal(enrollments_find(other, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+        assert_int_equal(enrollments_find(store, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+    }
 }
 
 /* ---- what is wrong ---- */
@@ -307,6 +366,8 @@ int main(void)
         STORED(a_code_for_one),
         STORED(shared_without_the_index),
         STORED(other_queries),
+        STORED(statements_do_not_heap_up),
+        STORED(tables_that_change),
         STORED(no_database_is_not_an_empty_one),
         STORED(rows_that_do_not_fit),
         STORED(a_refused_row_takes_all_back),
