@@ -16,7 +16,7 @@ use Civic::Parallel ();
 use Civic::Postgresql ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
-plan tests => 3 * 17 + 7 + 2 * 15;
+plan tests => 3 * 18 + 7 + 2 * 15;
 
 # A server whose enrollments are in a database of this driver.
 sub server {
@@ -66,6 +66,10 @@ sub all_of_it {
     $store->remove('alice');
     $is_refused->('not-enrolled', 'removed: at once', sub { $alice->get('/closed/cgi') });
     is(Civic::Factor::enroll($person->('alice'), '/self/cgi', 'smiley')->code, 200, "$name: and linked anew");
+    my $many = $person->('alice', keep_alive => 0);
+    Civic::Factor::approve($many, '/self/cgi', 'smiley');
+    my @opened = Civic::Parallel::run(8, sub { scalar grep { $many->get('/closed/cgi')->code == 200 } 1 .. 25 });
+    is("@opened", '25 25 25 25 25 25 25 25', "$name: threads that use connections by turns do not disturb each other");
     my @held = map { $person->('alice') } 1 .. 40;
     is(scalar(grep { $_->get('/self/cgi')->code != 403 } @held), 0, "$name: many at once have a connection each time");
     is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, "$name: no child died of it");
