@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "enrollment.h"
-#include "enrollment_sqlite.h"
 
 typedef struct {
     const apr_dbd_driver_t *driver;
@@ -63,9 +62,6 @@ static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **h
     }
     if (!connection->handle) {
         fault = open_anew(connection, pool);
-    }
-    if (!fault) {
-        fault = civic_enrollment_sqlite_fault(connection->driver, connection->handle, pool);
     }
     if (fault) {
         *error = fault;

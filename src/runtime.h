@@ -37,6 +37,9 @@ typedef struct civic_runtime {
     struct civic_assertion_cache *assertions; /* of this child; NULL: no memory */
 } civic_runtime_t;
 
+/** What a store tells the operator, into the log of `server`. */
+void civic_startup_say(void *server, civic_loudness loudness, const char *line);
+
 /** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the reason
  * was logged */
 int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
