@@ -21,7 +21,9 @@ static civic_enrollment_dbd_t *database;
 
 /* ---- the server: reached by a socket in its folder alone ---- */
 
-#define AS_NOBODY "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+/* It does not outlive this program, however that ends. */
+#define AS_ME     "setpriv --pdeathsig=KILL "
+#define AS_NOBODY AS_ME "--reuid=nobody --regid=nogroup --clear-groups "
 
 /* @return its process, which is the program's own */
 static pid_t spawn(const char *program, const char *more)
@@ -32,7 +34,7 @@ static pid_t spawn(const char *program, const char *more)
     snprintf(command, sizeof(command),
              "cd %s && exec %s%s --no-defaults --datadir=%s/data --innodb-log-file-size=8M"
              " --innodb-buffer-pool-size=16M --innodb-flush-log-at-trx-commit=0 %s >>log 2>&1",
-             folder, geteuid() == 0 ? AS_NOBODY : "", program, folder, more);
+             folder, geteuid() == 0 ? AS_NOBODY : AS_ME, program, folder, more);
     pid = fork();
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c", command, NULL);

@@ -59,7 +59,8 @@ sub log { open my $in, '<', "$_[0]{dir}/log" or return ''; local $/; return <$in
 # Starts a program of MariaDB's; its output is in a file.
 sub launch {
     my ($self, $program, @arguments) = @_;
-    my @as = $> == 0 ? qw(setpriv --reuid=nobody --regid=nogroup --clear-groups) : ();
+    # It does not outlive the test, however that ends.
+    my @as = (qw(setpriv --pdeathsig=KILL), $> == 0 ? qw(--reuid=nobody --regid=nogroup --clear-groups) : ());
     unlink "$self->{dir}/log";
     my $pid = fork() // die "fork: $!";
     return $pid if $pid;
