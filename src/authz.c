@@ -398,7 +398,7 @@ static void unmet_add(request_rec *r, const rule_t *rule, verdict_t verdict,
     unmet->words = words_for(r, rule, verdict);
     unmet->step_up =
         step_up_of(rule, verdict, session->record.scope, civic_conf_scope(civic_dir_conf(r)));
-    unmet->is_age_of_login = rule->kind->judge == fresh_judge;
+    unmet->max_age = rule->kind->judge == fresh_judge ? rule->limit : 0;
 }
 
 static int is_within(const ap_directive_t *node, const ap_directive_t *section)
@@ -409,8 +409,9 @@ static int is_within(const ap_directive_t *node, const ap_directive_t *section)
     return node == section;
 }
 
-/* One line of a section of alternatives is met: the others, with the sections among them, do not
- * matter. (Of those that must all be met, httpd asks none behind the first that is not.) */
+/* One line of a section of alternatives is met: the others, with the sections among them, do
+ * not matter. (Of those that must all be met, httpd asks none behind the first that
+ * is not.) */
 static void unmet_forget(request_rec *r, const rule_t *rule)
 {
     apr_array_header_t *unmet = civic_request(r)->unmet;

@@ -41,16 +41,15 @@ typedef struct {
 /* ---- the request ---- */
 
 /* Before anything is read: a flood costs a digest each, and no more. */
-static civic_refusal_t count_attempt(const login_t *login)
+civic_refusal_t civic_callback_count(request_rec *r)
 {
-    request_rec *r = login->r;
-    civic_rate_t limit = civic_conf_callback_limit(login->conf);
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    civic_rate_t limit = civic_conf_callback_limit(conf);
     int later = 0;
 
     if (limit.count > 0) {
-        later = civic_attempts_take(login->conf->runtime->attempts, r->useragent_addr,
-                                    login->conf->realm, sizeof(login->conf->realm), &limit,
-                                    civic_breaker_clock());
+        later = civic_attempts_take(conf->runtime->attempts, r->useragent_addr, conf->realm,
+                                    sizeof(conf->realm), &limit, civic_breaker_clock());
     }
     if (!later) {
         return civic_accepted();
@@ -267,8 +266,8 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     return refusal;
 }
 
-/* The browser chooses what Civic is asked for, and the code does not say it: the answer must show
- * what the page asked for, or a lesser approval would open a location that wants more. */
+/* The browser chooses what Civic is asked for, and the code does not say it: the answer must
+ * show what the page asked for, or a lesser approval would open a location that wants more. */
 static civic_refusal_t check_scope(const login_t *login, const civic_sip_identity_t *identity)
 {
     const char *evidence = civic_scope_evidence(login->state.scope);
@@ -282,8 +281,9 @@ static civic_refusal_t check_scope(const login_t *login, const civic_sip_identit
     return civic_accepted();
 }
 
-/* Whoever holds the first factor alone must not get any further with an identity of his own. An
- * account without an identity gets a session, which opens nothing but the page that links it. */
+/* Whoever holds the first factor alone must not get any further with an identity of his own.
+ * An account without an identity gets a session, which opens nothing but the page that links
+ * it. */
 static civic_refusal_t check_account(const login_t *login,
                                      const civic_sip_identity_t *identity)
 {
@@ -314,7 +314,8 @@ static void warn(request_rec *r, const char *what, const char *detail)
                   detail, civic_request_reference(r));
 }
 
-/* Judge the document's picture and take it out of the claims. @return 1 when it is to be kept */
+/* Judge the document's picture and take it out of the claims. @return 1 when it is to
+ * be kept */
 static int picture_take(const login_t *login, civic_bytes_t *picture, civic_claims_t *claims)
 {
     request_rec *r = login->r;
@@ -402,7 +403,7 @@ static civic_refusal_t log_in(login_t *login)
     civic_refusal_t refusal;
     const char *state;
 
-    refusal = count_attempt(login);
+    refusal = civic_callback_count(login->r);
     if (refusal.reason == CIVIC_OK) {
         refusal = read_form(login, &state);
     }

@@ -1,5 +1,5 @@
-/* conf_factor.c - directives of the second factor. What needs more than one of them is judged by
- * startup_factor.c. */
+/* conf_factor.c - directives of the second factor. What needs more than one of them is judged
+ * by startup_factor.c. */
 #include "conf.h"
 
 #include <apr_strings.h>
@@ -9,7 +9,8 @@
 
 #include "enrollment.h"
 
-/* Whoever has just logged in must not be asked again: a login may take that long to lead back. */
+/* Whoever has just logged in must not be asked again: a login may take that long to
+ * lead back. */
 enum { MAX_AGE_LEAST_SEC = 30 };
 
 const char *civic_set_enroll(cmd_parms *cmd, void *dir, const char *arg)

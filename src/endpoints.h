@@ -1,4 +1,5 @@
-/* endpoints.h - the addresses below CivicEndpoint: callback, login, logout, session, assets.
+/* endpoints.h - the addresses below CivicEndpoint (the table in endpoints.c): what the
+ * module's pages send back and load, and what sites and applications ask.
  *
  * They work wherever they are, even when the whole site is protected, denied or proxied: they
  * are claimed before mod_rewrite and mod_proxy see them, and the surrounding sections do not
@@ -8,6 +9,7 @@
 #define CIVIC_ENDPOINTS_H
 
 #include <httpd.h>
+#include "reason.h"
 
 /** One address: a row of the table in endpoints.c. */
 typedef struct civic_endpoint {
@@ -37,7 +39,12 @@ int civic_link(request_rec *r);
 int civic_recover(request_rec *r);
 int civic_jwks(request_rec *r);
 int civic_renew(request_rec *r);
+int civic_report(request_rec *r);
 int civic_document_image(request_rec *r);
+
+/** Counts one try of this client. @return CIVIC_OK; CIVIC_TOO_MANY_ATTEMPTS, with Retry-After
+ */
+civic_refusal_t civic_callback_count(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */
 int civic_endpoint_method(request_rec *r, const char *allowed);

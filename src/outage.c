@@ -109,7 +109,8 @@ static int is_full(const civic_outage_t *outage)
            && (outage->out >= outage->most || outage->out + outage->lost >= outage->most_ever);
 }
 
-/* Under the lock, while it is up: until a call comes back. @return 1 when none does: it hangs */
+/* Under the lock, while it is up: until a call comes back.
+ * @return 1 when none does: it hangs */
 static int wait_for_room(civic_outage_t *outage)
 {
     apr_time_t begun = steady(), now = begun;
@@ -127,7 +128,7 @@ static int wait_for_room(civic_outage_t *outage)
     return 0;
 }
 
-/* Under the lock. Nobody knows when they come back; one that tries again need not wait for them. */
+/* Under the lock. Nobody knows when they come back; one that tries again does not wait. */
 static void lose(civic_outage_t *outage, apr_time_t now)
 {
     outage->lost += outage->out;

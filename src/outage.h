@@ -1,15 +1,16 @@
-/* outage.h - a store that is another machine: is it down, who asks it while it is, and what the
- * operator hears of it.
+/* outage.h - a store that is another machine: is it down, who asks it while it is, and what
+ * the operator hears of it.
  *
  * One in each child, used by all its threads. While the store is down, one call at a time and
  * one in half a second goes out to it; all others fail at once. It also counts as down when
- * calls are out and none has come back for three seconds: so a store that hangs does not hold all
- * workers, even where its client would wait for ever. The log says once that it is down and why,
- * and once that it is back.
+ * calls are out and none has come back for three seconds: so a store that hangs does not hold
+ * all workers, even where its client would wait for ever. The log says once that it is down
+ * and why, and once that it is back.
  *
- * Where calls have no end of their own, a bound keeps threads for everybody else: half of a child's may be out, others
- * wait for one of them to come back, and when none does for a second it is down. Calls that were out then are
- * lost until they come back; one that tries again is lost after ten seconds, and a quarter of the threads never goes.
+ * Where calls have no end of their own, a bound keeps threads for everybody else: half of a
+ * child's may be out, others wait for one of them to come back, and when none does for a second
+ * it is down. Calls that were out then are lost until they come back; one that tries again is
+ * lost after ten seconds, and a quarter of the threads never goes.
  */
 #ifndef CIVIC_OUTAGE_H
 #define CIVIC_OUTAGE_H
@@ -19,7 +20,8 @@
 typedef struct civic_outage civic_outage_t;
 
 /**
- * @param name of the store, for the log: `session store redis://...`; lives as long as the pool
+ * @param name of the store, for the log: `session store redis://...`; lives as long as the
+ *             pool
  * @param whom it stops, for the log: `requests with a session`
  */
 civic_outage_t *civic_outage_create(const civic_store_env_t *env, const char *name,

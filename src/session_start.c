@@ -10,11 +10,12 @@
 #include "log.h"
 #include "runtime.h"
 
-/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
- * has ended. */
+/* The store keeps a session a little longer than it opens anything: whoever comes back is told
+ * that it has ended. */
 #define EXPIRY_GRACE apr_time_from_sec(15 * 60)
 
-/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
+/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse
+ * it. */
 static void sessions_limit(request_rec *r, const civic_record_t *record)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);

@@ -1,4 +1,5 @@
-/* A store that is down is asked by one, others fail at once; of one that hangs threads are kept for everybody else. */
+/* A store that is down is asked by one, others fail at once; of one that hangs threads are
+ * kept for everybody else. */
 #include <string.h>
 
 #include "outage.h"
@@ -67,7 +68,8 @@ static void half_of_the_threads(void **state)
     assert_non_null(strstr(last, "it is down: it hangs"));
 }
 
-/* Calls that never come back stop neither the trial nor those behind it, but a thread is always left. */
+/* Calls that never come back stop neither the trial nor those behind it, but a thread is
+ * always left. */
 static void lost_calls(void **state)
 {
     civic_outage_t *outage = outage_create(*state);
