@@ -2,9 +2,10 @@
 #include <apr_file_io.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "assertion.h"
 #include "clock.h"
@@ -26,23 +27,9 @@ typedef struct {
 
 /* ---- what is printed ---- */
 
-static void say(const char *label, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const char *label, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    printf("  %-6s ", label);
-    vprintf(format, args);
-    putchar('\n');
-    va_end(args);
-}
-
-#define FINE(...)         say("ok", __VA_ARGS__)
-#define NOTE(...)         say("", __VA_ARGS__)
-#define FAULT(check, ...) ((check)->faults++, say("FAULT", __VA_ARGS__))
+#define FINE(...)         htcivic_say("ok", __VA_ARGS__)
+#define NOTE(...)         htcivic_say("", __VA_ARGS__)
+#define FAULT(check, ...) ((check)->faults++, htcivic_say("FAULT", __VA_ARGS__))
 
 /* ---- files ---- */
 
@@ -54,11 +41,30 @@ static const char *path_of(const check_t *check, const char *path)
     return apr_pstrcat(check->pool, check->app->root, "/", path, NULL);
 }
 
+/* Where everybody may rename files and folders, anybody's file may be in their place. */
+static void folders_check(check_t *check, const char *what, const char *path)
+{
+    char *folder = apr_pstrdup(check->pool, path), *slash;
+    struct stat info;
+
+    while ((slash = strrchr(folder, '/'))) {
+        slash[slash == folder] = '\0';
+        if (!stat(folder, &info) && (info.st_mode & S_IWOTH) && !(info.st_mode & S_ISVTX)) {
+            FAULT(check, "%s: everybody may put another file in its place: chmod o-w %s", what,
+                  folder);
+            return;
+        }
+        if (slash == folder) {
+            return;
+        }
+    }
+}
+
 /* @return its text; NULL after the fault was printed */
 static const char *file_read(check_t *check, const char *what, const char *path, int is_secret)
 {
     const char *full = path_of(check, path);
-    char *text = apr_pcalloc(check->pool, FILE_MAX + 1), reason[120];
+    char *text = apr_pcalloc(check->pool, FILE_MAX + 1), reason[120], *real;
     apr_size_t len = FILE_MAX;
     apr_finfo_t info;
     apr_file_t *file;
@@ -81,6 +87,12 @@ static const char *file_read(check_t *check, const char *what, const char *path,
     if (is_secret && (info.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD))) {
         FAULT(check, "%s: others than its owner may read %s: chmod 600 it", what, full);
     }
+    else if (info.protection & APR_FPROT_WWRITE) {
+        FAULT(check, "%s: everybody may write to %s: chmod o-w it", what, full);
+    }
+    real = realpath(full, NULL);
+    folders_check(check, what, real ? real : full);
+    free(real);
     return text;
 }
 

@@ -24,7 +24,7 @@ const char htcivic_enroll_usage[] =
     "  STORE                   dbm:PATH, dbd:DRIVER:PARAMS, dbd:DRIVER:@FILE, or instead of "
     "it\n"
     "  -f, --file FILE         that of this configuration file\n"
-    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot)\n"
+    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot, or httpd's)\n"
     "  -s, --shared            one identity may have several accounts\n"
     "  -r, --recovery          print new recovery codes\n"
     "  -n, --count N           so many of them (1 to 16, default 10)\n";
@@ -42,7 +42,7 @@ typedef struct {
     const char *arguments[3]; /* behind the store, NULL: not there */
     const char *text;         /* what is imported */
     apr_size_t len;
-    int shared, recovery, codes;
+    int shared, recovery, codes; /* how many codes; 0: not said */
     apr_pool_t *pool;
 } work_t;
 
@@ -54,20 +54,6 @@ typedef struct {
 
 /* ---- what is said ---- */
 
-static int fault(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fault(int status, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fputs("htcivic: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return status;
-}
-
 /* @param where what the words begin with: "" or a line of a file */
 static int result_status(civic_enrollment_result result, const civic_enrollment_t *enrollment,
                          const char *where, const char *error)
@@ -76,17 +62,19 @@ static int result_status(civic_enrollment_result result, const civic_enrollment_
     case CIVIC_ENROLLMENT_OK:
         return HTCIVIC_FINE;
     case CIVIC_ENROLLMENT_NONE:
-        return fault(HTCIVIC_NOT_SO, "%s%s is not linked in %s", where, enrollment->account,
-                     enrollment->application);
+        return htcivic_fault(HTCIVIC_NOT_SO, "%s%s is not linked in %s", where,
+                             enrollment->account, enrollment->application);
     case CIVIC_ENROLLMENT_ACCOUNT_TAKEN:
-        return fault(HTCIVIC_NOT_SO, "%s%s is linked to another identity", where,
-                     enrollment->account);
+        return htcivic_fault(HTCIVIC_NOT_SO, "%s%s is linked to another identity", where,
+                             enrollment->account);
     case CIVIC_ENROLLMENT_IDENTITY_TAKEN:
-        return fault(HTCIVIC_NOT_SO,
-                     "%s%s is the identity of another account (--shared would allow it)",
-                     where, enrollment->user_id);
+        return htcivic_fault(
+            HTCIVIC_NOT_SO,
+            "%s%s is the identity of another account (--shared would allow it)", where,
+            enrollment->user_id);
     default:
-        return fault(HTCIVIC_FAULT, "%s%s", where, error ? error : "the store cannot be used");
+        return htcivic_fault(HTCIVIC_FAULT, "%s%s", where,
+                             error ? error : "the store cannot be used");
     }
 }
 
@@ -95,14 +83,15 @@ static int result_status(civic_enrollment_result result, const civic_enrollment_
 static int name_status(const char *what, const char *name, apr_size_t max)
 {
     if (strlen(name) > max) {
-        return fault(HTCIVIC_TOO_LONG, "the %s has more than %d bytes", what, (int)max);
+        return htcivic_fault(HTCIVIC_TOO_LONG, "the %s has more than %d bytes", what,
+                             (int)max);
     }
     for (const char *at = name; *at; at++) {
         if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-            return fault(HTCIVIC_UNFIT, "the %s has control characters", what);
+            return htcivic_fault(HTCIVIC_UNFIT, "the %s has control characters", what);
         }
     }
-    return *name ? HTCIVIC_FINE : fault(HTCIVIC_UNFIT, "the %s is empty", what);
+    return *name ? HTCIVIC_FINE : htcivic_fault(HTCIVIC_UNFIT, "the %s is empty", what);
 }
 
 /* Application, account and, where it is there, user id. */
@@ -111,6 +100,9 @@ static int names_status(civic_enrollment_t *enrollment, const work_t *work)
     int status =
         name_status("application", work->arguments[0], CIVIC_ENROLLMENT_APPLICATION_MAX);
 
+    if (!status && *work->arguments[0] == '#') {
+        status = htcivic_fault(HTCIVIC_UNFIT, "the application begins with #");
+    }
     if (!status) {
         status = name_status("account", work->arguments[1], CIVIC_ENROLLMENT_ACCOUNT_MAX);
     }
@@ -123,8 +115,9 @@ static int names_status(civic_enrollment_t *enrollment, const work_t *work)
     *enrollment = (civic_enrollment_t){work->arguments[0],
                                        civic_account_fold(work->arguments[1], work->pool),
                                        work->arguments[2], apr_time_now(), NULL};
-    return enrollment->account ? HTCIVIC_FINE
-                               : fault(HTCIVIC_UNFIT, "the account is empty, or no UTF-8");
+    return enrollment->account
+               ? HTCIVIC_FINE
+               : htcivic_fault(HTCIVIC_UNFIT, "the account is empty, or no UTF-8");
 }
 
 /* ---- commands ---- */
@@ -133,28 +126,38 @@ static int run_create(work_t *work)
 {
     const char *error = htcivic_store_create(work->named, work->pool);
 
-    return error ? fault(HTCIVIC_FAULT, "%s", error) : HTCIVIC_FINE;
+    return error ? htcivic_fault(HTCIVIC_FAULT, "%s", error) : HTCIVIC_FINE;
 }
 
-/* Shown once, when they are good. */
+/* Shown before they count: whoever never saw them keeps the old ones. */
 static int recovery_renew(work_t *work, const civic_enrollment_t *of)
 {
     apr_array_header_t *codes, *hashes;
+    civic_enrollment_result result;
+    civic_enrollment_t found;
     const char *error = NULL;
-    int status;
 
+    result = civic_enrollment_find(work->store, &found, of->application, of->account, &error,
+                                   work->pool);
+    if (result != CIVIC_ENROLLMENT_OK) {
+        return result_status(result, of, "", error);
+    }
     if (!civic_recovery_make(&codes, &hashes, work->codes, of->application, of->account,
                              work->pool)) {
-        return fault(HTCIVIC_FAULT, "there are no random numbers");
+        return htcivic_fault(HTCIVIC_FAULT, "there are no random numbers");
     }
-    status =
-        result_status(civic_enrollment_set_recovery(work->store, of->application, of->account,
-                                                    hashes, &error, work->pool),
-                      of, "", error);
-    for (int i = 0; status == HTCIVIC_FINE && i < codes->nelts; i++) {
+    for (int i = 0; i < codes->nelts; i++) {
         puts(APR_ARRAY_IDX(codes, i, const char *));
     }
-    return status;
+    if (!htcivic_is_written()) {
+        return htcivic_fault(HTCIVIC_FAULT,
+                             "recovery codes cannot be printed, so %s has no new "
+                             "ones",
+                             of->account);
+    }
+    result = civic_enrollment_set_recovery(work->store, of->application, of->account, hashes,
+                                           &error, work->pool);
+    return result_status(result, of, "these codes do not count: ", error);
 }
 
 static int run_add(work_t *work)
@@ -217,18 +220,10 @@ static int read_all(apr_array_header_t **list, work_t *work)
     *list = apr_array_make(work->pool, 64, sizeof(civic_enrollment_t));
     if (civic_enrollment_list(work->store, collect, *list, &error, work->pool)
         != CIVIC_ENROLLMENT_OK) {
-        return fault(HTCIVIC_FAULT, "%s", error);
+        return htcivic_fault(HTCIVIC_FAULT, "%s", error);
     }
     qsort((*list)->elts, (size_t)(*list)->nelts, sizeof(civic_enrollment_t), by_account);
     return HTCIVIC_FINE;
-}
-
-/* Output that nobody could write is no success. */
-static int written(void)
-{
-    return fflush(stdout) || ferror(stdout)
-               ? fault(HTCIVIC_FAULT, "the output cannot be written")
-               : HTCIVIC_FINE;
 }
 
 static int run_list(work_t *work)
@@ -247,7 +242,7 @@ static int run_list(work_t *work)
                    htcivic_time(one->linked, work->pool), one->recovery->nelts);
         }
     }
-    return written();
+    return HTCIVIC_FINE;
 }
 
 static int run_export(work_t *work)
@@ -258,11 +253,12 @@ static int run_export(work_t *work)
     if (status) {
         return status;
     }
-    puts("# application\taccount\tuserId\tlinked\trecovery");
+    puts(htcivic_export_begin);
     for (int i = 0; i < list->nelts; i++) {
         puts(htcivic_line_write(&APR_ARRAY_IDX(list, i, civic_enrollment_t), work->pool));
     }
-    return written();
+    puts(htcivic_export_end);
+    return HTCIVIC_FINE;
 }
 
 static int run_verify(work_t *work)
@@ -275,7 +271,7 @@ static int run_verify(work_t *work)
     if (!work->arguments[0]) {
         return civic_enrollment_verify(work->store, &error, work->pool) == CIVIC_ENROLLMENT_OK
                    ? HTCIVIC_FINE
-                   : fault(HTCIVIC_FAULT, "%s", error);
+                   : htcivic_fault(HTCIVIC_FAULT, "%s", error);
     }
     status = names_status(&enrollment, work);
     if (status) {
@@ -335,10 +331,15 @@ static int run_import(work_t *work)
 
     error = htcivic_lines_read(list, lines, &at, work->text, work->len, work->pool);
     if (error) {
-        return fault(HTCIVIC_NO_IMPORT, "line %d: %s; nothing was imported", at, error);
+        return htcivic_fault(HTCIVIC_NO_IMPORT, "line %d: %s; nothing was imported", at,
+                             error);
     }
     error = NULL;
     result = civic_enrollment_import(work->store, list, work->shared, &at, &error, work->pool);
+    if (result == CIVIC_ENROLLMENT_OK) {
+        printf("%d account%s imported\n", list->nelts, list->nelts == 1 ? "" : "s");
+        return HTCIVIC_FINE;
+    }
     if (at < 0) {
         return result_status(result, NULL, "nothing was imported: ", error);
     }
@@ -377,12 +378,24 @@ typedef struct {
     int help;
 } given_t;
 
+/* One or two digits and nothing else. @return 0 when it is no such number */
+static int count_read(const char *text)
+{
+    int count = 0;
+
+    for (const char *at = text; *at; at++) {
+        if (!apr_isdigit(*at) || at - text > 1) {
+            return 0;
+        }
+        count = 10 * count + (*at - '0');
+    }
+    return count <= CIVIC_ENROLLMENT_RECOVERY_MAX ? count : 0;
+}
+
 /* @return 0 when an option is not the command's, or its value is wrong */
 static int take(work_t *work, given_t *given, const command_t *command, int option,
                 const char *value)
 {
-    char *end;
-
     switch (option) {
     case 'f':
         given->file = value;
@@ -400,8 +413,8 @@ static int take(work_t *work, given_t *given, const command_t *command, int opti
         work->recovery = 1;
         break;
     default:
-        work->codes = (int)strtol(value, &end, 10);
-        if (*end || work->codes < 1 || work->codes > CIVIC_ENROLLMENT_RECOVERY_MAX) {
+        work->codes = count_read(value);
+        if (!work->codes) {
             return 0;
         }
         break;
@@ -425,9 +438,11 @@ static int command_read(work_t *work, given_t *given, const char **store,
             return 0;
         }
     }
-    if (!APR_STATUS_IS_EOF(rv)) {
+    if (!APR_STATUS_IS_EOF(rv)
+        || (work->codes && !work->recovery && strchr(command->options, 'r'))) {
         return 0;
     }
+    work->codes = work->codes ? work->codes : CIVIC_RECOVERY_CODES;
     *store = given->file || parser->ind == argc ? NULL : parser->argv[parser->ind++];
     count = argc - parser->ind;
     if ((!given->file && !*store) || (given->root && !given->file)
@@ -443,7 +458,7 @@ static int command_read(work_t *work, given_t *given, const char **store,
 int htcivic_enroll(int argc, const char *const *argv, apr_pool_t *pool)
 {
     const command_t *command = command_of(argv[0]);
-    work_t work = {.codes = CIVIC_RECOVERY_CODES, .pool = pool};
+    work_t work = {.pool = pool};
     htcivic_store_t named = {0};
     given_t given = {0};
     const char *store, *error;
@@ -459,20 +474,20 @@ int htcivic_enroll(int argc, const char *const *argv, apr_pool_t *pool)
     error = given.file ? htcivic_scan_store(&named, given.file, given.root, pool)
                        : htcivic_store_parse(&named, store, pool);
     if (error) {
-        return fault(HTCIVIC_USAGE, "%s", error);
+        return htcivic_fault(HTCIVIC_USAGE, "%s", error);
     }
     /* As whoever called, before the store's owner takes over. */
     error = command->run == run_import
                 ? file_read(&work.text, &work.len, work.arguments[0], pool)
                 : NULL;
     if (error) {
-        return fault(HTCIVIC_FAULT, "%s", error);
+        return htcivic_fault(HTCIVIC_FAULT, "%s", error);
     }
     work.named = &named;
     if (command->run != run_create) {
         error = htcivic_store_open(&work.store, &named, pool);
         if (error) {
-            return fault(HTCIVIC_FAULT, "%s", error);
+            return htcivic_fault(HTCIVIC_FAULT, "%s", error);
         }
     }
     return command->run(&work);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "htcivic.h"
+#include "owned_file.h"
 
 enum { PARAMS_MOST = 4096 };
 
@@ -68,6 +69,16 @@ static const char *path_of(const htcivic_store_t *named, const char *path, apr_p
                : path;
 }
 
+const char *htcivic_store_file(const htcivic_store_t *named, apr_pool_t *pool)
+{
+    if (!strncmp(named->store, "dbm:", 4)) {
+        return path_of(named, named->store + 4, pool);
+    }
+    return named->driver && named->params && !strcmp(named->driver, "sqlite3")
+               ? path_of(named, named->params, pool)
+               : NULL;
+}
+
 /* ---- as whom ---- */
 
 /* For good: the command does nothing afterwards that would need root. */
@@ -90,27 +101,49 @@ static const char *become_owner(const char *path, apr_pool_t *pool)
 
 /* ---- the store ---- */
 
+/* The driver would make what is not there, readable by all. @return NULL, or what is wrong */
+static const char *sqlite_prepare(const char *path, int create, apr_pool_t *pool)
+{
+    const char *slash = strrchr(path, '/'), *fault = NULL;
+    const char *folder =
+        slash > path ? apr_pstrmemdup(pool, path, (apr_size_t)(slash - path)) : "/";
+    struct stat info;
+    int fd;
+
+    if (!stat(path, &info)) {
+        return NULL;
+    }
+    if (!create) {
+        return apr_psprintf(
+            pool, "%s is not there: make it with htcivic create dbd:sqlite3:%s", path, path);
+    }
+    fd = civic_owned_file_make(path, folder, &fault, pool);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fault;
+}
+
 /* @param dbm set for files: their path; else `dbd` */
 static const char *prepare(const char **dbm, civic_enrollment_dbd_t **dbd,
-                           const htcivic_store_t *named, apr_pool_t *pool)
+                           const htcivic_store_t *named, int create, apr_pool_t *pool)
 {
-    const char *fault, *error = NULL;
+    const char *path = htcivic_store_file(named, pool), *error = NULL;
+    int is_dbm = !strncmp(named->store, "dbm:", 4);
 
-    *dbm = NULL;
-    if (!strncmp(named->store, "dbm:", 4)) {
-        *dbm = path_of(named, named->store + 4, pool);
-        return become_owner(*dbm, pool);
-    }
-    if (strcmp(named->store, "dbd")) {
+    *dbm = is_dbm ? path : NULL;
+    if (!is_dbm && strcmp(named->store, "dbd")) {
         return apr_pstrcat(pool, named->store, ": a store is dbm:PATH or dbd", NULL);
     }
-    fault = !strcmp(named->driver, "sqlite3")
-                ? become_owner(path_of(named, named->params, pool), pool)
-                : NULL;
-    if (fault) {
-        return fault;
+    error = path ? become_owner(path, pool) : NULL;
+    if (!error && path && !is_dbm) {
+        error = sqlite_prepare(path, create, pool);
     }
-    *dbd = civic_enrollment_connection(named->driver, named->params, &error, pool);
+    if (error || is_dbm) {
+        return error;
+    }
+    *dbd =
+        civic_enrollment_connection(named->driver, path ? path : named->params, &error, pool);
     if (*dbd) {
         memcpy((*dbd)->queries, named->queries, sizeof(named->queries));
     }
@@ -121,7 +154,7 @@ const char *htcivic_store_open(civic_enrollments_t **store, const htcivic_store_
                                apr_pool_t *pool)
 {
     civic_enrollment_dbd_t *dbd;
-    const char *dbm, *fault = prepare(&dbm, &dbd, named, pool);
+    const char *dbm, *fault = prepare(&dbm, &dbd, named, 0, pool);
 
     if (fault) {
         return fault;
@@ -134,7 +167,7 @@ const char *htcivic_store_open(civic_enrollments_t **store, const htcivic_store_
 const char *htcivic_store_create(const htcivic_store_t *named, apr_pool_t *pool)
 {
     civic_enrollment_dbd_t *dbd;
-    const char *dbm, *fault = prepare(&dbm, &dbd, named, pool);
+    const char *dbm, *fault = prepare(&dbm, &dbd, named, 1, pool);
 
     if (fault) {
         return fault;

@@ -2,6 +2,7 @@
  *
  *     application, account, user id, time of linking, hashes of recovery codes with commas between them
  *
+ * between a line that names them and `# end`: what is cut off shows. Lines of somebody else's may do without both.
  * The time may be missing (now), and the hashes (none). No name has control characters and no hash a comma, so
  * that nothing has to be escaped.
  */
@@ -15,6 +16,9 @@
 #include "htcivic.h"
 
 enum { FIELDS_LEAST = 3, FIELDS_MOST = 5, LINE_MOST = 8192 };
+
+const char htcivic_export_begin[] = "# application\taccount\tuserId\tlinked\trecovery";
+const char htcivic_export_end[] = "# end";
 
 /* ---- to write ---- */
 
@@ -101,33 +105,54 @@ static const char *line_read(civic_enrollment_t *read, char *line, apr_pool_t *p
     return civic_enrollment_fault(read);
 }
 
+/* @param text moved behind the line. @return the line without its end; NULL: it is no text */
+static char *line_next(const char **text, const char *end, apr_pool_t *pool)
+{
+    const char *stop = memchr(*text, '\n', (apr_size_t)(end - *text));
+    apr_size_t size = (apr_size_t)((stop ? stop : end) - *text);
+    char *line;
+
+    if (size > LINE_MOST || memchr(*text, '\0', size)) {
+        return NULL;
+    }
+    line = apr_pstrmemdup(pool, *text, size);
+    if (size && line[size - 1] == '\r') {
+        line[size - 1] = '\0';
+    }
+    *text += size + (stop != NULL);
+    return line;
+}
+
 const char *htcivic_lines_read(apr_array_header_t *list, apr_array_header_t *lines, int *line,
                                const char *text, apr_size_t len, apr_pool_t *pool)
 {
-    const char *end = text + len;
+    const char *end = text + len, *fault;
+    int begun = 0, open = 0; /* exports */
 
     for (*line = 1; text < end; (*line)++) {
-        const char *stop = memchr(text, '\n', (apr_size_t)(end - text)), *fault;
-        apr_size_t size = (apr_size_t)((stop ? stop : end) - text);
+        char *one = line_next(&text, end, pool);
         civic_enrollment_t read;
-        char *copy;
 
-        if (size > LINE_MOST || memchr(text, '\0', size)) {
+        if (!one) {
             return "it is no text";
         }
-        copy = apr_pstrmemdup(pool, text, size);
-        if (size && copy[size - 1] == '\r') {
-            copy[size - 1] = '\0';
+        if (!strcmp(one, htcivic_export_end)) {
+            open = 0;
         }
-        if (*copy && *copy != '#') {
-            fault = line_read(&read, copy, pool);
+        else if (!strcmp(one, htcivic_export_begin) && !open) {
+            begun = open = 1;
+        }
+        else if (*one && *one != '#') {
+            fault = line_read(&read, one, pool);
             if (fault) {
                 return fault;
             }
             APR_ARRAY_PUSH(list, civic_enrollment_t) = read;
             APR_ARRAY_PUSH(lines, int) = *line;
         }
-        text += size + (stop != NULL);
     }
-    return NULL;
+    if (open) {
+        return "the export was cut off: its last line is \"# end\"";
+    }
+    return begun || list->nelts ? NULL : "there is nothing: no export, and no enrollment";
 }

@@ -12,7 +12,7 @@ static const char usage[] =
     "usage: htcivic check --id ID --private-key FILE --secret FILE [options]\n"
     "       htcivic check -f FILE [-d FOLDER] [--offline] [--try]\n"
     "  -f, --file FILE         check each <CivicApplication> of this configuration file\n"
-    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot)\n"
+    "  -d, --root FOLDER       where paths in it begin (default: its ServerRoot, or httpd's)\n"
     "      --id ID             an application, and what belongs to it:\n"
     "      --private-key FILE  its private signing key\n"
     "      --secret FILE       its secret\n"
@@ -22,7 +22,7 @@ static const char usage[] =
     "      --ca FILE           who vouches for the API's certificate\n"
     "      --proxy URL         http://host:port\n"
     "      --proxy-secret FILE user:password for it\n"
-    "      --offline           do not ask the API\n"
+    "      --offline           ask neither the API nor a database\n"
     "      --try               let the API judge our signature, by a code that is none\n"
     "  -h, --help              this text\n"
     "  -v, --version           the version\n";
@@ -110,7 +110,8 @@ static int command_read(command_t *command, int argc, const char *const *argv,
 static int check_all(const command_t *command, apr_pool_t *pool)
 {
     htcivic_conf_t conf = {.applications =
-                               apr_array_make(pool, 1, sizeof(htcivic_application_t))};
+                               apr_array_make(pool, 1, sizeof(htcivic_application_t)),
+                           .stores = apr_array_make(pool, 1, sizeof(htcivic_store_t))};
     int faults = 0;
 
     if (command->file) {
@@ -132,26 +133,22 @@ static int check_all(const command_t *command, apr_pool_t *pool)
         faults += htcivic_check(app, !command->offline, command->try, pool);
     }
     faults += htcivic_check_assertion(&conf, pool);
+    for (int i = 0; i < conf.stores->nelts; i++) {
+        faults += htcivic_check_store(&APR_ARRAY_IDX(conf.stores, i, htcivic_store_t),
+                                      conf.user, command->offline, pool);
+    }
     if (faults) {
         printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
     }
     return faults ? HTCIVIC_FAULT : HTCIVIC_FINE;
 }
 
-int main(int argc, const char *const argv[])
+static int run(int argc, const char *const argv[], apr_pool_t *pool)
 {
     command_t command = {0};
-    apr_pool_t *pool;
-    int status;
 
-    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
-        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
-        return HTCIVIC_FAULT;
-    }
     if (argc > 1 && htcivic_is_enroll(argv[1])) {
-        status = htcivic_enroll(argc - 1, argv + 1, pool);
-        apr_terminate();
-        return status;
+        return htcivic_enroll(argc - 1, argv + 1, pool);
     }
     if (!command_read(&command, argc, argv, pool)) {
         fputs(usage, stderr);
@@ -163,7 +160,23 @@ int main(int argc, const char *const argv[])
         fputs(command.help ? htcivic_enroll_usage : "", stdout);
         return HTCIVIC_FINE;
     }
-    status = check_all(&command, pool);
+    return check_all(&command, pool);
+}
+
+int main(int argc, const char *const argv[])
+{
+    apr_pool_t *pool;
+    int status;
+
+    htcivic_output_prepare();
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS
+        || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return HTCIVIC_FAULT;
+    }
+    status = run(argc, argv, pool);
+    if (!htcivic_is_written() && status == HTCIVIC_FINE) {
+        status = htcivic_fault(HTCIVIC_FAULT, "the output cannot be written");
+    }
     apr_terminate();
     return status;
 }

@@ -1,14 +1,10 @@
 /* scan.c - what a configuration file says of applications, keys and the store of enrollments. See
  * htcivic.h. */
-#include <apr_file_io.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "htcivic.h"
-
-enum { LINE_MAX_LEN = 8192 };
+#include "source.h"
 
 const char **htcivic_member(htcivic_application_t *app, const char *directive)
 {
@@ -33,53 +29,23 @@ const char **htcivic_member(htcivic_application_t *app, const char *directive)
     return NULL;
 }
 
-/* ${NAME}, as far as it is an environment variable or a Define of this file. */
-static const char *expand(const char *text, apr_table_t *defined, apr_pool_t *pool)
-{
-    const char *open = strstr(text, "${"), *close = open ? strchr(open, '}') : NULL;
-    const char *name, *value;
-
-    if (!close) {
-        return text;
-    }
-    name = apr_pstrmemdup(pool, open + 2, (apr_size_t)(close - open - 2));
-    value = apr_table_get(defined, name);
-    value = value ? value : getenv(name);
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, text, (apr_size_t)(open - text)),
-                       value ? value : "", expand(close + 1, defined, pool), NULL);
-}
-
-/* The next word, quoted or not; `*line` moves behind it. */
-static const char *word(const char **line, apr_pool_t *pool)
-{
-    const char *from, *to;
-    char quote;
-
-    while (apr_isspace(**line)) {
-        (*line)++;
-    }
-    from = *line;
-    quote = *from == '"' || *from == '\'' ? *from : '\0';
-    if (quote) {
-        to = strchr(++from, quote);
-        to = to ? to : from + strlen(from);
-        *line = *to ? to + 1 : to;
-    }
-    else {
-        to = from + strcspn(from, " \t>");
-        *line = to;
-    }
-    return apr_pstrmemdup(pool, from, (apr_size_t)(to - from));
-}
-
 typedef struct {
     htcivic_conf_t *conf;
     htcivic_application_t *app; /* whose section is being read, NULL outside */
-    apr_table_t *defined;
-    htcivic_store_t store;
-    const char *fault; /* of the store */
+    htcivic_store_t store;      /* but for which one it is */
     apr_pool_t *pool;
 } scan_t;
+
+/* Each one once. */
+static void store_name(apr_array_header_t *stores, const char *name)
+{
+    for (int i = 0; i < stores->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(stores, i, htcivic_store_t).store, name)) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(stores, htcivic_store_t) = (htcivic_store_t){.store = name};
+}
 
 /* @return 1 when the directive is about the store of enrollments */
 static int take_store(scan_t *scan, const char *directive, const char *value, const char *line)
@@ -87,10 +53,7 @@ static int take_store(scan_t *scan, const char *directive, const char *value, co
     htcivic_store_t *store = &scan->store;
 
     if (!strcasecmp(directive, "CivicEnrollmentStore")) {
-        if (store->store && strcmp(store->store, value)) {
-            scan->fault = "it names several stores: say which one";
-        }
-        store->store = value;
+        store_name(scan->conf->stores, value);
     }
     else if (!strcasecmp(directive, "DBDriver")) {
         store->driver = value;
@@ -101,7 +64,7 @@ static int take_store(scan_t *scan, const char *directive, const char *value, co
     else if (!strcasecmp(directive, "CivicEnrollmentQuery")) {
         for (int i = 0; i < CIVIC_QUERIES; i++) {
             if (!strcasecmp(value, civic_enrollment_query_names[i])) {
-                store->queries[i] = word(&line, scan->pool);
+                store->queries[i] = htcivic_word(&line, scan->pool);
             }
         }
     }
@@ -111,22 +74,20 @@ static int take_store(scan_t *scan, const char *directive, const char *value, co
     return 1;
 }
 
-static void take(scan_t *scan, const char *line)
+static void take(void *baton, const char *line)
 {
-    const char *directive = word(&line, scan->pool), **member,
-               *value = word(&line, scan->pool);
+    scan_t *scan = baton;
+    const char *directive = htcivic_word(&line, scan->pool), **member,
+               *value = htcivic_word(&line, scan->pool);
 
-    if (!strcasecmp(directive, "Define") && *value) {
-        apr_table_set(scan->defined, value, word(&line, scan->pool));
-    }
-    else if (!strcasecmp(directive, "ServerRoot") && !scan->conf->root) {
-        scan->conf->root = value;
-    }
-    else if (!strcasecmp(directive, "CivicAssertionKeyFile")) {
-        const char *other = word(&line, scan->pool);
+    if (!strcasecmp(directive, "CivicAssertionKeyFile")) {
+        const char *other = htcivic_word(&line, scan->pool);
 
         scan->conf->assertion_key = value;
         scan->conf->other_key = *other ? other : NULL;
+    }
+    else if (!strcasecmp(directive, "User")) {
+        scan->conf->user = value;
     }
     else if (!strcasecmp(directive, "<CivicApplication")) {
         scan->app = apr_array_push(scan->conf->applications);
@@ -144,47 +105,25 @@ static void take(scan_t *scan, const char *line)
     }
 }
 
-/* Lines that end in a backslash go on. @return NULL at the end */
-static char *line_read(apr_file_t *file, char *line)
-{
-    apr_size_t len = 0;
-
-    while (apr_file_gets(line + len, (int)(LINE_MAX_LEN - len), file) == APR_SUCCESS) {
-        len += strlen(line + len);
-        while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r')) {
-            line[--len] = '\0';
-        }
-        if (len == 0 || line[len - 1] != '\\') {
-            return line;
-        }
-        line[--len] = '\0';
-    }
-    return len ? line : NULL;
-}
-
 static const char *scan_file(scan_t *scan, const char *path, const char *root)
 {
-    char *line = apr_palloc(scan->pool, LINE_MAX_LEN), reason[120];
-    apr_file_t *file;
-    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BUFFERED,
-                                    APR_FPROT_OS_DEFAULT, scan->pool);
+    htcivic_source_t source = {.take = take, .baton = scan, .root = root};
+    const char *fault;
 
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(scan->pool, "%s cannot be read: %s", path,
-                            apr_strerror(rv, reason, sizeof(reason)));
-    }
-    *scan->conf = (htcivic_conf_t){.root = root};
+    *scan->conf = (htcivic_conf_t){0};
     scan->conf->applications = apr_array_make(scan->pool, 4, sizeof(htcivic_application_t));
-    scan->defined = apr_table_make(scan->pool, 8);
-    while (line_read(file, line)) {
-        const char *text = line + strspn(line, " \t");
+    scan->conf->stores = apr_array_make(scan->pool, 2, sizeof(htcivic_store_t));
+    fault = htcivic_source_read(&source, path, scan->pool);
+    scan->conf->root = source.root;
+    for (int i = 0; i < scan->conf->stores->nelts; i++) {
+        htcivic_store_t *store = &APR_ARRAY_IDX(scan->conf->stores, i, htcivic_store_t);
+        const char *name = store->store;
 
-        if (*text != '#' && *text) {
-            take(scan, expand(text, scan->defined, scan->pool));
-        }
+        *store = scan->store;
+        store->store = name;
+        store->root = source.root;
     }
-    apr_file_close(file);
-    return NULL;
+    return fault;
 }
 
 const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *root,
@@ -202,8 +141,7 @@ const char *htcivic_scan(htcivic_conf_t *conf, const char *path, const char *roo
     return conf->applications->nelts
                ? NULL
                : apr_pstrcat(pool, path,
-                             " has no <CivicApplication>; Include is not followed: "
-                             "name the file that has it",
+                             " has no <CivicApplication>, nor have the files that it includes",
                              NULL);
 }
 
@@ -217,13 +155,17 @@ const char *htcivic_scan_store(htcivic_store_t *store, const char *path, const c
     if (fault) {
         return fault;
     }
-    if (!scan.store.store) {
-        scan.fault = "it has no CivicEnrollmentStore; Include is not followed";
+    if (conf.stores->nelts == 0) {
+        fault = "neither it nor a file that it includes has CivicEnrollmentStore";
     }
-    else if (!strcmp(scan.store.store, "dbd") && (!scan.store.driver || !scan.store.params)) {
-        scan.fault = "it has no DBDriver and DBDParams; Include is not followed";
+    else if (conf.stores->nelts > 1) {
+        fault = "it names several stores: say which one";
     }
-    *store = scan.store;
-    store->root = conf.root;
-    return scan.fault ? apr_pstrcat(pool, path, ": ", scan.fault, NULL) : NULL;
+    else {
+        *store = APR_ARRAY_IDX(conf.stores, 0, htcivic_store_t);
+        fault = !strcmp(store->store, "dbd") && (!store->driver || !store->params)
+                    ? "neither it nor a file that it includes has DBDriver and DBDParams"
+                    : NULL;
+    }
+    return fault ? apr_pstrcat(pool, path, ": ", fault, NULL) : NULL;
 }

@@ -168,6 +168,7 @@ typedef struct {
     /** A table of apr_dbd_prepared_t by texts, in a pool that lives as long as the connection. */
     apr_hash_t *(*prepared)(void *connection);
     void *baton;
+    struct civic_outage *outage; /* outage.h; NULL: everybody may wait for the database */
     const char *queries[CIVIC_QUERIES]; /* NULL: the default */
 } civic_enrollment_dbd_t;
 

@@ -3,6 +3,7 @@
 #include <apr_dbd.h>
 #include <apr_strings.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "enrollment.h"
 
@@ -23,11 +24,36 @@ static apr_status_t shut(void *data)
     return APR_SUCCESS;
 }
 
+/* What SQLite makes is nobody else's. @return NULL, or what is wrong */
+static const char *open_anew(connection_t *connection, apr_pool_t *pool)
+{
+    const char *why = NULL;
+    apr_status_t rv;
+    mode_t mask;
+
+    apr_pool_create(&connection->pool, connection->parent);
+    mask = umask(077);
+    rv = apr_dbd_open_ex(connection->driver, connection->pool, connection->params,
+                         &connection->handle, &why);
+    umask(mask);
+    if (rv == APR_SUCCESS) {
+        connection->prepared = apr_hash_make(connection->pool);
+        apr_pool_cleanup_register(connection->pool, connection, shut, apr_pool_cleanup_null);
+        return NULL;
+    }
+    why = why ? why : "no reason given";
+    why = apr_psprintf(pool, "the database of enrollments cannot be opened: %s",
+                       apr_pstrmemdup(pool, why, strcspn(why, "\r\n")));
+    apr_pool_destroy(connection->pool);
+    connection->handle = NULL;
+    return why;
+}
+
 static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
                      const char **error, apr_pool_t *pool)
 {
     connection_t *connection = baton;
-    const char *why = NULL;
+    const char *fault = NULL;
 
     if (connection->handle
         && apr_dbd_check_conn(connection->driver, connection->pool, connection->handle)
@@ -35,19 +61,11 @@ static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **h
         apr_pool_destroy(connection->pool);
     }
     if (!connection->handle) {
-        apr_pool_create(&connection->pool, connection->parent);
-        if (apr_dbd_open_ex(connection->driver, connection->pool, connection->params,
-                            &connection->handle, &why)
-            != APR_SUCCESS) {
-            why = why ? why : "no reason given";
-            *error = apr_psprintf(pool, "the database of enrollments cannot be opened: %s",
-                                  apr_pstrmemdup(pool, why, strcspn(why, "\r\n")));
-            apr_pool_destroy(connection->pool);
-            connection->handle = NULL;
-            return NULL;
-        }
-        connection->prepared = apr_hash_make(connection->pool);
-        apr_pool_cleanup_register(connection->pool, connection, shut, apr_pool_cleanup_null);
+        fault = open_anew(connection, pool);
+    }
+    if (fault) {
+        *error = fault;
+        return NULL;
     }
     *driver = connection->driver;
     *handle = connection->handle;

@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "enrollment.h"
+#include "enrollment_sqlite.h"
 #include "enrollment_statement.h"
+#include "outage.h"
 
 /* What a call is about; members that it does not use are unset. */
 typedef struct {
@@ -27,6 +29,8 @@ typedef struct {
 } call_t;
 
 typedef civic_enrollment_result call_fn(civic_sql_t *link, const call_t *call);
+
+#define LONG apr_time_from_sec(3)
 
 enum { TRIES = 3 };
 
@@ -392,26 +396,39 @@ static civic_enrollment_result call_list(civic_sql_t *link, const call_t *call)
 
 /* ---- connections ---- */
 
-/* @param again set when the connection can be used, and nothing was decided */
+/* How far a call got. */
+typedef struct {
+    int answered; /* the database did, whatever it said */
+    int again;    /* the connection can be used, and nothing was decided */
+} attempt_t;
+
 static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_fn *function,
-                                        const call_t *call, const char **error, int *again,
-                                        apr_pool_t *pool)
+                                        const call_t *call, const char **error,
+                                        attempt_t *attempt, apr_pool_t *pool)
 {
     civic_sql_t link = {.dbd = dbd, .error = error, .pool = pool};
     void *connection = dbd->acquire(dbd->baton, &link.driver, &link.handle, error, pool);
-    civic_enrollment_result result;
+    civic_enrollment_result result = CIVIC_ENROLLMENT_UNAVAILABLE;
+    const char *fault;
 
-    *again = 0;
+    *attempt = (attempt_t){0};
     if (!connection) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    link.prepared = dbd->prepared(connection);
-    apr_pool_create(&link.statements, pool);
-    result = function(&link, call);
-    apr_pool_destroy(link.statements);
+    attempt->answered = 1;
+    fault = civic_enrollment_sqlite_fault(link.driver, link.handle, pool);
+    if (fault) {
+        *error = fault;
+    }
+    else {
+        link.prepared = dbd->prepared(connection);
+        apr_pool_create(&link.statements, pool);
+        result = function(&link, call);
+        apr_pool_destroy(link.statements);
+    }
     if (link.failed) {
-        *again = apr_dbd_check_conn(link.driver, pool, link.handle) == APR_SUCCESS
-                 && !link.undecided;
+        attempt->answered = apr_dbd_check_conn(link.driver, pool, link.handle) == APR_SUCCESS;
+        attempt->again = attempt->answered && !link.undecided;
     }
     dbd->release(dbd->baton, connection);
     return result;
@@ -419,18 +436,33 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
 
 /* Tried again: a call that somebody else overtook, and one whose connection was broken. Drivers open a
  * connection again once they have seen that it is broken, which PostgreSQL's sees at the second failure when
- * the server was killed. */
+ * the server was killed. A call that took long to fail, as one whose statement timed out, is not, and is no answer. */
 static civic_enrollment_result run(civic_enrollments_t *store, call_fn *function,
                                    const call_t *call, const char **error, apr_pool_t *pool)
 {
-    civic_enrollment_result result;
-    int again;
+    const civic_enrollment_dbd_t *dbd = store->state;
+    civic_enrollment_result result = CIVIC_ENROLLMENT_UNAVAILABLE;
+    attempt_t attempt = {.again = 1};
+    apr_time_t begun = apr_time_now();
 
-    for (int i = 0; i < TRIES; i++) {
-        result = run_once(store->state, function, call, error, &again, pool);
-        if (result != CIVIC_ENROLLMENT_UNAVAILABLE || !again) {
+    if (dbd->outage && !civic_outage_may_ask(dbd->outage)) {
+        *error = "the database of enrollments is down or hangs: it is not asked";
+        return CIVIC_ENROLLMENT_UNAVAILABLE;
+    }
+    for (int i = 0; i < TRIES && attempt.again; i++) {
+        result = run_once(dbd, function, call, error, &attempt, pool);
+        if (result != CIVIC_ENROLLMENT_UNAVAILABLE) {
             break;
         }
+        if (dbd->outage && apr_time_now() - begun >= LONG) {
+            attempt = (attempt_t){0};
+        }
+    }
+    if (dbd->outage && attempt.answered) {
+        civic_outage_up(dbd->outage);
+    }
+    else if (dbd->outage) {
+        civic_outage_down(dbd->outage, *error);
     }
     return result;
 }

@@ -6,6 +6,11 @@
  * calls are out and none has come back for three seconds: so a store that hangs does not hold
  * all workers, even where its client would wait for ever. The log says once that it is down
  * and why, and once that it is back.
+ *
+ * Where calls have no end of their own, a bound keeps threads for everybody else: half of a
+ * child's may be out, others wait for one of them to come back, and when none does for a
+ * second it is down. Calls that were out then are lost until they come back; one that tries
+ * again is lost after ten seconds, and a quarter of the threads never goes.
  */
 #ifndef CIVIC_OUTAGE_H
 #define CIVIC_OUTAGE_H
@@ -14,9 +19,16 @@
 
 typedef struct civic_outage civic_outage_t;
 
-/** @param name of the store, for the log; lives as long as the pool */
+/**
+ * @param name of the store, for the log: `session store redis://...`; lives as long as the
+ *             pool
+ * @param whom it stops, for the log: `requests with a session`
+ */
 civic_outage_t *civic_outage_create(const civic_store_env_t *env, const char *name,
-                                    apr_pool_t *pool);
+                                    const char *whom, apr_pool_t *pool);
+
+/** @param threads of a child; before the first call */
+void civic_outage_bound(civic_outage_t *outage, int threads);
 
 /** @return 1: ask the store, and then say civic_outage_up or _down, once; 0: it is down */
 int civic_outage_may_ask(civic_outage_t *outage);

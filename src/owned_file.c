@@ -36,30 +36,36 @@ const char *civic_owned_folder_fault(struct stat *info, const char *folder, apr_
     return NULL;
 }
 
-const char *civic_owned_file_fault(int fd, const char *path, const char *folder,
-                                   apr_pool_t *pool)
+const char *civic_owned_info_fault(const struct stat *info, const char *path,
+                                   const char *folder, apr_pool_t *pool)
 {
-    struct stat info, owner;
+    struct stat owner;
     const char *fault = civic_owned_folder_fault(&owner, folder, pool);
 
     if (fault) {
         return fault;
     }
-    if (fstat(fd, &info)) {
-        return civic_owned_fault(path, "cannot be examined", errno, pool);
-    }
-    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
+    if (!S_ISREG(info->st_mode) || info->st_nlink > 1) {
         return apr_pstrcat(pool, path, " is not a file with one name", NULL);
     }
-    if (info.st_uid != owner.st_uid) {
+    if (info->st_uid != owner.st_uid) {
         return apr_psprintf(pool, "%s belongs to user %u, its folder to user %u", path,
-                            (unsigned)info.st_uid, (unsigned)owner.st_uid);
+                            (unsigned)info->st_uid, (unsigned)owner.st_uid);
     }
-    if (info.st_mode & 037) {
+    if (info->st_mode & 037) {
         return apr_pstrcat(pool, path, " can be written or read by others: chmod 600 it",
                            NULL);
     }
     return NULL;
+}
+
+const char *civic_owned_file_fault(int fd, const char *path, const char *folder,
+                                   apr_pool_t *pool)
+{
+    struct stat info;
+
+    return fstat(fd, &info) ? civic_owned_fault(path, "cannot be examined", errno, pool)
+                            : civic_owned_info_fault(&info, path, folder, pool);
 }
 
 const char *civic_owned_may_write(mode_t *mode, const char *folder, apr_pool_t *pool)

@@ -22,6 +22,10 @@ const char *civic_owned_folder_fault(struct stat *info, const char *folder, apr_
 const char *civic_owned_file_fault(int fd, const char *path, const char *folder,
                                    apr_pool_t *pool);
 
+/** The same for one that was looked at by its name. */
+const char *civic_owned_info_fault(const struct stat *info, const char *path,
+                                   const char *folder, apr_pool_t *pool);
+
 /** @param mode set: what files get there. @return NULL, or why this process may not write
  * there */
 const char *civic_owned_may_write(mode_t *mode, const char *folder, apr_pool_t *pool);

@@ -69,7 +69,9 @@ civic_redis_pool_t *civic_redis_pool_create(civic_redis_site_t *site,
     civic_redis_pool_t *pool = apr_pcalloc(pchild, sizeof(*pool));
 
     pool->site = site;
-    pool->outage = civic_outage_create(env, site->address->text, pchild);
+    pool->outage = civic_outage_create(
+        env, apr_pstrcat(pchild, "session store ", site->address->text, NULL),
+        "requests with a session", pchild);
     pthread_mutex_init(&pool->lock, NULL);
     apr_pool_cleanup_register(pchild, pool, destroy, apr_pool_cleanup_null);
     return pool;

@@ -41,6 +41,9 @@ typedef struct civic_runtime {
  * when there is no shared memory */
 int civic_startup_kept(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
 
+/** What a store tells the operator, into the log of `server`. */
+void civic_startup_say(void *server, civic_loudness loudness, const char *line);
+
 /** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the
  * reason was logged */
 int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);

@@ -263,7 +263,9 @@ void civic_socache_child_init(civic_socache_t *cache, apr_pool_t *pchild)
     apr_status_t status =
         apr_global_mutex_child_init(&cache->mutex, cache->mutex_file, pchild);
 
-    cache->outage = civic_outage_create(cache->env, cache->text, pchild);
+    cache->outage = civic_outage_create(
+        cache->env, apr_pstrcat(pchild, "session store ", cache->text, NULL),
+        "requests with a session", pchild);
     if (status != APR_SUCCESS) {
         cache->env->say(cache->env->say_baton, CIVIC_LOUD_ERROR,
                         "the session store's mutex cannot be used in this child");

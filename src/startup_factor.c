@@ -2,6 +2,7 @@
 #include <apr_dbd.h>
 #include <apr_optional.h>
 #include <apr_strings.h>
+#include <ap_mpm.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <mod_dbd.h>
@@ -10,6 +11,7 @@
 #include "conf.h"
 #include "enrollment.h"
 #include "log.h"
+#include "outage.h"
 #include "runtime.h"
 
 /* ---- mod_dbd's connections ---- */
@@ -17,6 +19,13 @@
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open(void)
 {
     return APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+}
+
+static void release(void *baton, void *connection)
+{
+    APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+
+    dbd_close(baton, connection);
 }
 
 /* mod_dbd makes a lost connection anew when it gives one out. */
@@ -34,23 +43,35 @@ static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **h
     return connection;
 }
 
-static void release(void *baton, void *connection)
-{
-    APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
-
-    dbd_close(baton, connection);
-}
-
 static apr_hash_t *prepared(void *connection)
 {
     return ((ap_dbd_t *)connection)->prepared;
 }
 
+/* Made before the fork: each child has its own. */
+static civic_outage_t *outage_create(server_rec *s, apr_pool_t *pool)
+{
+    civic_store_env_t *env = apr_pcalloc(pool, sizeof(*env));
+    civic_outage_t *outage;
+    int threads = 0;
+
+    env->say = civic_startup_say;
+    env->say_baton = s;
+    outage = civic_outage_create(env, "CivicEnrollmentStore dbd",
+                                 "requests behind a second factor", pool);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    civic_outage_bound(outage, threads);
+    return outage;
+}
+
 static civic_enrollments_t *dbd_store(const civic_enrollment_choice_t *choice, server_rec *s,
                                       apr_pool_t *pool)
 {
-    civic_enrollment_dbd_t dbd = {
-        .acquire = acquire, .release = release, .prepared = prepared, .baton = s};
+    civic_enrollment_dbd_t dbd = {.acquire = acquire,
+                                  .release = release,
+                                  .prepared = prepared,
+                                  .baton = s,
+                                  .outage = outage_create(s, pool)};
 
     for (int i = 0; choice->queries && i < CIVIC_QUERIES; i++) {
         dbd.queries[i] = apr_table_get(choice->queries, civic_enrollment_query_names[i]);

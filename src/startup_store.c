@@ -17,7 +17,7 @@ enum { TYPICAL_RECORD = 256 }; /* bytes of a session of BASIC_SIGNUP, see bench/
 
 static const int levels[] = {APLOG_DEBUG, APLOG_INFO, APLOG_WARNING, APLOG_ERR};
 
-static void say(void *server, civic_loudness loudness, const char *line)
+void civic_startup_say(void *server, civic_loudness loudness, const char *line)
 {
     ap_log_error(APLOG_MARK, levels[loudness], 0, (server_rec *)server, CIVIC_LOG_PREFIX "%s",
                  line);
@@ -117,7 +117,7 @@ int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pco
 
     env->pool = pconf;
     env->seal_keys = &runtime->seal_keys;
-    env->say = say;
+    env->say = civic_startup_say;
     env->say_baton = s;
     fault = seal_keys_set(&runtime->seal_keys, conf, pconf);
     if (!fault) {

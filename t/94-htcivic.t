@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
 use File::Temp ();
+use POSIX qw(mkfifo);
 
 use lib 't/lib';
 use Civic::Env ();
@@ -81,7 +82,7 @@ my @faults = (
 );
 # a wrong key looks fine until the API is asked
 my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
-plan tests => 5 + 2 * @faults + 2 * @refused + 20;
+plan tests => 5 + 2 * @faults + 2 * @refused + 42;
 
 # ---- all is well ----
 my ($status, $text) = htcivic(options(), '--try');
@@ -140,9 +141,78 @@ like($other, qr/FAULT  private key: none is named\n  FAULT  secret: the file \S+
 ($status, $text) = htcivic('check', '-f', $conf, '-d', '/nonexistent', '--offline');
 like($text, qr{FAULT  private key: the file /nonexistent/conf/CO-ALPHA\.key cannot be read}, '-d: where paths begin');
 unlike($text, qr/API:/, '--offline: nobody is asked');
-($status, $text) = htcivic('check', '-f', file('empty.conf', "Include site.conf\n"));
-like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>; Include is not followed/, 'a file without a section');
+($status, $text) = htcivic('check', '-f', file('empty.conf', "# <CivicApplication X>\n"));
+like("$status $text", qr/^2 htcivic: \S+empty\.conf has no <CivicApplication>, nor have the files that it includes/, 'a file without a section');
 like(join(' ', htcivic('check', '-f', "$dir/gone.conf")), qr/^2 htcivic: \S+gone\.conf cannot be read/, 'a file that is not there');
+
+# ---- what a configuration includes ----
+my $sections = join '', slurp($conf) =~ /^( *<CivicApplication "CO-ALPHA">.*?<\/CivicApplication>\n)/ms;
+mkdir "$dir/$_" for qw(mods sites sites/more);
+file('mods/civic.load', "Define here conf\nDefine folder sites\n");
+file('sites/20-shop.conf', $sections);
+file('sites/more/deep.conf', $sections =~ s/CO-ALPHA">/CO-DEEP">/r);
+file('sites/.hidden.conf', '<CivicApplication CO-HIDDEN>');
+file('sites/old.conf~', '<CivicApplication CO-OLD>');
+my $includes = sub {
+    my ($code, $said) = htcivic(qw(check --offline -f), file('main.conf', "ServerRoot $dir\nInclude mods/*.load\n$_[0]\n"));
+    return join ' ', $code, $said =~ /^application (\S+)$/mg, $said =~ /^htcivic: (.*)$/mg;
+};
+is($includes->('IncludeOptional ${folder}/*.conf'), '0 CO-ALPHA', 'IncludeOptional, a wildcard, a name that an included file defines');
+is($includes->("Include $dir/sites/20-shop.conf"), '0 CO-ALPHA', 'Include of a file');
+is($includes->('Include "s*s/m*"'), '0 CO-DEEP', 'of a folder, wildcards in all parts');
+is($includes->("IncludeOptional none/*.conf\nInclude sites/*.conf"), '0 CO-ALPHA', 'what is optional need not be there');
+is($includes->("Include none/*.conf\nInclude sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include none/*.conf is not followed: $dir/none/*.conf is not there", 'else it is said');
+is($includes->("Include \${NOBODY}/x\nInclude sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include \${NOBODY}/x is not followed: this name is not known here", 'a name that nobody defined');
+like($includes->("Include main.conf\nInclude sites/*.conf"), qr/^0 CO-ALPHA .*\/main\.conf: Include main\.conf is not followed: too many files include each other/, 'a file that includes itself');
+file('loop/' . ('a' .. 'z')[$_] . '.conf', "Include loop/*.conf\n") for map { mkdir "$dir/loop"; $_ } 0 .. 9;
+like($includes->("Include loop/*.conf\nInclude sites/*.conf"), qr/^2 .*there are too many files/, 'ten that include each other');
+mkfifo("$dir/sites/pipe.conf", 0600) or die $!;
+is($includes->("Include sites/*.conf"), "0 CO-ALPHA $dir/main.conf: Include sites/*.conf is not followed: $dir/sites/pipe.conf is no file", 'a pipe is not waited for');
+
+# ---- who may replace a file ----
+mkdir "$dir/open";
+mkdir "$dir/open/keys";
+my $exposed = file('open/keys/CO-ALPHA.key', slurp("$keys/CO-ALPHA.key"));
+is((htcivic(options('private-key' => $exposed), '--offline'))[0], 0, 'a folder of our own');
+chmod 0777, "$dir/open";
+($status, $text) = htcivic(options('private-key' => $exposed), '--offline');
+like("$status $text", qr/^1 .*FAULT  private key: everybody may put another file in its place: chmod o-w \S+\/open\n/s, 'a folder above that everybody may write to');
+symlink $exposed, "$dir/linked.key" or die $!;
+like((htcivic(options('private-key' => "$dir/linked.key"), '--offline'))[1], qr/FAULT  private key: everybody may put/, 'a link to it');
+chmod 01777, "$dir/open";
+is((htcivic(options('private-key' => $exposed), '--offline'))[0], 0, 'unless files there are their owners\'');
+like((htcivic(options(ca => file('open.pem', slurp("$keys/ca.pem"), 0666)), '--offline'))[1], qr/FAULT  CA certificate: everybody may write to \S+open\.pem: chmod o-w it/, 'a certificate that everybody may write to');
+
+# ---- the store of enrollments ----
+my $is_root = $> == 0;
+my ($www, $group) = $is_root ? (getpwnam 'www-data')[ 2, 3 ] : ($>, $) + 0);
+mkdir "$dir/store", 0700;
+chown $www, $group, "$dir/store";
+chmod 0755, "$dir" if $is_root;
+system "$ENV{CIVIC_BUILD}/htcivic/htcivic", @$_ for [ create => "dbm:$dir/store/enrollments" ], [ add => "dbm:$dir/store/enrollments", qw(CO-ALPHA alice id-1) ];
+my $store = sub {
+    my ($line, @options) = @_;
+    my ($code, $said) = htcivic('check', '-f', file('store.conf', "ServerRoot $dir\nDefine here conf\n${sections}CivicEnrollmentStore $line\n"), @options ? @options : '--offline');
+    return $code . ' ' . ($said =~ /^enrollments (.*?)(?:^\d+ faults?\n)?\z/ms)[0];
+};
+my ($user, $us) = (scalar getpwuid $www, scalar getpwuid $>);
+is($store->('dbm:store/enrollments'), "0 dbm:store/enrollments\n         $user alone changes it, and nobody else reads it\n  ok     it opens, and is whole: 1 account\n", 'a store');
+like($store->("dbm:store/enrollments\nUser nobody"), qr/^1 .*\n  FAULT  httpd runs as nobody, who cannot use it: give folder and files to him\n/s, 'not that of httpd\'s user');
+chmod 0770, "$dir/store";
+like($store->('dbm:store/enrollments'), qr/^1 .*  FAULT  \S+store can be written by others than its owner\n/s, 'others may write to it');
+chmod 0700, "$dir/store";
+like($store->('dbm:gone/enrollments'), qr/^1 dbm:gone\/enrollments\n  FAULT  \S+gone cannot be examined/, 'one that is not there');
+mkdir "$dir/readable";
+chmod 0750, "$dir/readable";
+chown $>, $group, "$dir/readable";
+system "$ENV{CIVIC_BUILD}/htcivic/htcivic", create => "dbm:$dir/readable/enrollments";
+SKIP: {
+    skip 'for root', 1 if !$is_root;
+    is($store->("dbm:readable/enrollments\nUser www-data"), "0 dbm:readable/enrollments\n         root alone changes it, and group www-data reads it\n         httpd (user www-data) reads it: people cannot link themselves or use recovery codes\n  ok     it opens, and is whole: 0 accounts\n", 'one for httpd to read');
+}
+like($store->("dbd"), qr/^1 dbd\n  FAULT  DBDriver and DBDParams are not said\n/, 'a database that is not said');
+is($store->("dbd\nDBDriver pgsql\nDBDParams host=/nonexistent"), "0 dbd pgsql\n         not asked\n", '--offline: no database is asked');
+like($store->("dbd\nDBDriver pgsql\nDBDParams host=/nonexistent", '--try'), qr/^1 dbd pgsql\n  FAULT  the database of enrollments cannot be opened: /, 'else it is');
 
 # ---- keys of assertions ----
 for my $name (qw(one two)) {

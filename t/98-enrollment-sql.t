@@ -4,6 +4,8 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
+use POSIX ();
+use Time::HiRes ();
 
 use lib 't/lib';
 use Civic::Check qw(refused);
@@ -16,7 +18,7 @@ use Civic::Parallel ();
 use Civic::Postgresql ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
-plan tests => 3 * 18 + 2 * 15;
+plan tests => 3 * 18 + 7 + 2 * 15 + 8;
 
 # A server whose enrollments are in a database of this driver.
 sub server {
@@ -81,20 +83,69 @@ sub all_of_it {
     my $place = Civic::Enrollments->new;
     my $file = $place->dir . '/civic.db';
     my $store = Civic::Enrollments->new(store => "dbd:sqlite3:$file");
-    chmod 0777, $place->dir;
-    chown $place->owner, $file if $> == 0;
     my $server = server(sqlite3 => $file);
     all_of_it(SQLite => $server, $store);
+    # As with files: what others may write to is nobody's word.
+    my $alice = Civic::Factor::person($server, 'alice');
+    Civic::Factor::approve($alice, '/self/cgi', 'smiley');
+    is($alice->get('/self/cgi')->code, 200, 'SQLite: somebody is in');
+    for my $open ([ 0666, $file ], [ 0604, $file ], [ 0777, $place->dir ]) {
+        my ($mode, $path) = @$open;
+        my $was = (stat $path)[2] & 07777;
+        chmod $mode, $path;
+        my $mark = $server->mark;
+        refused($alice->get('/self/cgi'), 'enrollment-unavailable', $mark, sprintf 'SQLite: %s with mode %o', $path eq $file ? 'a file' : 'a folder', $mode);
+        chmod $was, $path;
+        is($alice->get('/self/cgi')->code, 200, 'SQLite: mended');
+    }
     $server->finish;
 }
 
 # ---- databases that are stopped ----
+# A child that has asked in vain asks again after half a second.
+sub start_again { $_[0]->start; sleep 1; return }
+
 sub is_down {
     my ($server, $client, $what) = @_;
     my $mark = $server->mark;
     my $answer = $client->get('/self/cgi');
     refused($answer, 'enrollment-unavailable', $mark, "$what: 503") or diag $answer->as_string;
     return is($answer->header('Retry-After'), 10, "$what: later");
+}
+
+# One that takes connections and says nothing: more ask than there are threads, and who does not need it is served.
+sub hangs {
+    my ($server, $client, $database) = @_;
+    pipe my $answers, my $tell or die $!;
+    my $answer = $client->get('/self/cgi');
+    my $page = sub { return $server->client('SITE', keep_alive => 0)->get('/')->code };
+    my $served = $page->();
+    is($answer->code, 200, 'somebody is in');
+    $database->hang;
+    my @pids = map {
+        my $pid = fork() // die "fork: $!";
+        if (!$pid) {
+            $client->{agent}->conn_cache(undef);
+            syswrite $tell, $client->get('/self/cgi')->code . "\n";
+            POSIX::_exit(0);
+        }
+        $pid;
+    } 1 .. 100;
+    close $tell;
+    my $down = sub { scalar(() = $server->error_log =~ /CivicEnrollmentStore dbd: it is down: it hangs; until it is back, requests behind a second factor are answered 503/g) };
+    for (1 .. 200) { last if $down->(); Time::HiRes::sleep(0.1) }
+    ok($down->(), 'the log says that it hangs');
+    is($page->(), $served, 'while it hangs a page that does not need it is served');
+    is(scalar <$answers>, "503\n", 'and people are told at once');
+    is($page->(), $served, 'again');
+    $database->go_on;
+    my @rest = <$answers>;
+    waitpid $_, 0 for @pids;
+    is(scalar(grep { !/^(?:200|503)$/ } @rest), 0, 'all of them had an answer') or diag "@rest";
+    sleep 1;
+    is($client->get('/self/cgi')->code, 200, 'when it goes on, so does everybody');
+    like($server->error_log, qr/CivicEnrollmentStore dbd: it is back after \d+ s/, 'which the log says');
+    return;
 }
 
 for my $kind ([ PostgreSQL => pgsql => 'Civic::Postgresql' ], [ MariaDB => mysql => 'Civic::Mysql' ]) {
@@ -111,8 +162,8 @@ for my $kind ([ PostgreSQL => pgsql => 'Civic::Postgresql' ], [ MariaDB => mysql
     for my $how (qw(fast immediate)) {
         $database->stop($how);
         is_down($server, $alice, "$name: stopped ($how)");
-        $database->start;
-        is($alice->get('/self/cgi')->code, 200, "$name, $how: started again, at once, and nobody was logged out");
+        start_again($database);
+        is($alice->get('/self/cgi')->code, 200, "$name, $how: started again, and nobody was logged out");
         is(Civic::Factor::enroll(Civic::Factor::person($server, $how eq 'fast' ? 'carol' : 'dave'), '/self/cgi',
             $how eq 'fast' ? 'ozdemir' : 'stale')->code, 200, "$name, $how: it is written to as before");
     }
@@ -123,8 +174,9 @@ for my $kind ([ PostgreSQL => pgsql => 'Civic::Postgresql' ], [ MariaDB => mysql
     refused(Civic::Factor::again($waiting, $form, 'minor'), 'enrollment-unavailable', $mark, "$name: stopped in the middle of a login");
     $server->again('restart');
     is_down($server, $alice, "$name: httpd starts while it is away");
-    $database->start;
+    start_again($database);
     is($alice->get('/self/cgi')->code, 200, "$name: and goes on when it is back");
+    hangs($server, $alice, $database) if $name eq 'PostgreSQL';
     is(scalar(grep { index($_, $params) >= 0 } Civic::Log::lines({ path => $server->log_path, at => 0 })), 0, "$name: no line of ours has its parameters");
     is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, "$name: no child died of it");
     $server->finish;

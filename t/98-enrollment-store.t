@@ -17,7 +17,7 @@ use Civic::Htcivic qw(htcivic command slurp);
 use Civic::Mysql ();
 use Civic::Postgresql ();
 
-plan tests => 81;
+plan tests => 99;
 
 my @temporary;
 
@@ -168,7 +168,7 @@ one_wins($files, 'files');
     my $status = system 'sh', '-c', "trap '' XFSZ; ulimit -f 8; exec \"\$0\" import \"\$1\" \"\$2\" 2>/dev/null", command(), $files, "$files_dir/large";
     is($status >> 8, 1, 'files that may not become large enough');
     is((htcivic(export => $files))[1], $export, 'nothing has changed');
-    is(said(import => $files, "$files_dir/large"), '0  ', 'with room it is imported');
+    is(said(import => $files, "$files_dir/large"), "0 500 accounts imported\n ", 'with room it is imported');
     is(scalar(keys %{ linked($files) }), 511, 'all of it');
 }
 
@@ -190,19 +190,82 @@ one_wins($files, 'files');
     is(said(verify => $store, qw(CO-ALPHA alice id-1)), '0  ', 'put back, it is as it was');
 }
 
+# ---- a backup goes back, as doc/enrollment.md has it ----
+{
+    my $above = folder();
+    chmod 0711, $above;
+    my ($store, $backup) = ("dbm:$above/civic/enrollments", "$above/enrollments.txt");
+    mkdir "$above/civic", 0700;
+    chown $www, $www_group, "$above/civic";
+    htcivic(create => $store);
+    htcivic(add => $store, 'CO-ALPHA', $_, "id-$_") for qw(alice bob);
+    open my $out, '>', $backup or die $!;
+    print $out +(htcivic(export => $store))[1];
+    close $out;
+    my $owner = join ' ', '-o', scalar getpwuid $www, '-g', scalar getgrgid $www_group;
+    my ($recipe) = slurp(Civic::Env::source_dir() . '/doc/enrollment.md') =~ /^restore it, .*?^```sh\n(.*?)^```/ms;
+    $recipe =~ s{/var/lib/civic}{$above/civic}g;
+    $recipe =~ s{-o www-data -g www-data}{$owner};
+    $recipe =~ s{\benrollments\.txt}{$backup};
+    my $restore = sub { local $ENV{PATH} = command() =~ s{/[^/]+$}{:$ENV{PATH}}r; return system('sh', '-c', "{ $recipe} 2>/dev/null") >> 8 };
+    htcivic(remove => $store, qw(CO-ALPHA bob));
+    my $during = fork() // die "fork: $!";
+    if (!$during) {
+        my %seen;
+        local $SIG{TERM} = sub { POSIX::_exit($seen{3} ? 3 : 0) };
+        $seen{ (htcivic(verify => $store, qw(CO-ALPHA alice id-alice)))[0] } = 1 while 1;
+    }
+    is($restore->(), 0, 'the recipe works');
+    kill TERM => $during;
+    waitpid $during, 0;
+    is($? >> 8, 0, 'meanwhile nobody meets a store where he is not linked');
+    is((htcivic(export => $store))[1], slurp($backup), 'and everybody is back');
+    is_deeply([ sort map { whose($_) } "$above/civic", glob "$above/civic/*" ], [ ("$www $www_group 0600") x 4, "$www $www_group 0700" ], 'the files are whose they were');
+    system "rm -r $above/civic.old" if -d "$above/civic.old";
+    open $out, '>', $backup or die $!;
+    close $out;
+    isnt($restore->(), 0, 'a backup that is none is seen');
+    is_deeply(linked($store), { alice => 'id-alice', bob => 'id-bob' }, 'and changes nothing');
+}
+
 # ---- SQLite ----
 sub sqlite { my ($db, $sql) = @_; open my $in, '-|', 'sqlite3', $db, $sql or die $!; local $/; return scalar <$in> // '' }
 {
     my $dir = folder();
     my $store = "dbd:sqlite3:$dir/sql";
-    like(said(add => $store, qw(CO-ALPHA alice id-1)), qr/^1  htcivic: the database of enrollments: find: no such table/, 'SQLite: tables are missing');
+    chown $www, $www_group, $dir;
+    like(said(add => $store, qw(CO-ALPHA alice id-1)), qr/^1  htcivic: \S+sql is not there: make it with htcivic create dbd:sqlite3:/, 'SQLite: no file');
+    ok(!-e "$dir/sql", 'SQLite: none is made');
     is(said(create => $store), '0  ', 'SQLite: create');
+    is(whose("$dir/sql"), "$www $www_group 0600", 'SQLite: nobody else reads it');
+    like(said(create => $store), qr/^1  htcivic: the database of enrollments: CREATE TABLE civic_enrollments : /, 'SQLite: not twice');
+    sqlite("$dir/empty", 'VACUUM');
+    chown $www, $www_group, "$dir/empty";
+    chmod 0600, "$dir/empty";
+    like(said(list => "dbd:sqlite3:$dir/empty"), qr/^1  htcivic: the database of enrollments: list: no such table/, 'SQLite: tables are missing');
     one_wins($store, 'SQLite');
+    for my $open ([ 0666, "$dir/sql", 'can be written or read by others: chmod 600 it' ], [ 0644, "$dir/sql", 'can be written or read by others: chmod 600 it' ], [ 0777, $dir, 'can be written by others than its owner' ]) {
+        my ($mode, $path, $what) = @$open;
+        my $was = (stat $path)[2] & 07777;
+        chmod $mode, $path;
+        is(said(@$_), "1  htcivic: $path $what\n", sprintf 'SQLite: mode %o, %s', $mode, $_->[0]) for [ list => $store ], [ add => $store, qw(CO-ALPHA mallory m) ];
+        chmod $was, $path;
+    }
+    {
+        my $readable = folder();
+        chmod 0750, $readable;
+        chown $>, $www_group, $readable;
+        htcivic(create => "dbd:sqlite3:$readable/sql");
+        is(whose("$readable/sql"), "$> $www_group 0640", 'SQLite: as with files, the group of the folder may read');
+    }
     is(sqlite("$dir/sql", "SELECT count(*) FROM civic_enrollments WHERE account LIKE 'other-%'"), "8\n", 'SQLite: rows as documented');
+    sqlite("$dir/sql", "CREATE TRIGGER no BEFORE INSERT ON civic_recovery BEGIN SELECT RAISE(ABORT, 'no'); END");
+    like(said(qw(recovery -n 2), $store, qw(CO-ALPHA other-1)), qr/^1 \S{19}\n\S{19}\n htcivic: these codes do not count: the database of enrollments: add-recovery/,
+        'SQLite: codes that could not be stored do not count');
     my $export = (htcivic(export => $files))[1];
     my $empty = "dbd:sqlite3:$dir/moved";
     htcivic(create => $empty);
-    is(said(import => $empty, \$export), '0  ', 'files to SQLite');
+    is(said(import => $empty, \$export), "0 511 accounts imported\n ", 'files to SQLite');
     is((htcivic(export => $empty))[1], $export, 'without loss');
 }
 
@@ -226,7 +289,7 @@ sub served {
     $database->start;
     is((htcivic(export => $store))[1], $export, "$name: started");
     my ($copy) = store_new();
-    is(said(import => $copy, \$export), '0  ', "$name to files");
+    is(said(import => $copy, \$export), "0 10 accounts imported\n ", "$name to files");
     is((htcivic(export => $copy))[1], $export, "$name: without loss");
     is(said(remove => $store, qw(CO-ALPHA other-1)), '0  ', "$name: remove");
     is($database->sql('SELECT count(*) FROM civic_recovery'), "0\n", "$name: with the codes");

@@ -21,7 +21,7 @@ sub new {
 }
 
 # What stands behind dbd:pgsql: and in DBDParams.
-sub params { return "host=$_[0]{dir} user=civic dbname=postgres connect_timeout=5" }
+sub params { return "host=$_[0]{dir} user=civic dbname=postgres connect_timeout=5 tcp_user_timeout=5000 options='-c statement_timeout=30000'" }
 
 sub start {
     my $self = shift;
@@ -36,6 +36,19 @@ sub stop {
     my ($self, $how) = @_;
     $self->run('pg_ctl', '-D', "$self->{dir}/data", qw(-w -t 120 -m), $how // 'fast', 'stop');
     $self->{up} = 0;
+}
+
+# All its processes stop in the middle of what they do, and go on. The kernel still takes connections and what is sent.
+sub hang  { my $self = shift; $self->{hung} = [ $self->processes ]; kill STOP => @{ $self->{hung} }; return }
+sub go_on { my $self = shift; kill CONT => @{ delete $self->{hung} }; return }
+
+# The server's process, and its children.
+sub processes {
+    my $self = shift;
+    open my $in, '<', "$self->{dir}/data/postmaster.pid" or die "postmaster.pid: $!";
+    my ($postmaster) = <$in> =~ /(\d+)/;
+    open my $ps, '-|', qw(ps -o pid= --ppid), $postmaster or die "ps: $!";
+    return ($postmaster, map {/(\d+)/} <$ps>);
 }
 
 # What psql prints.
@@ -67,6 +80,7 @@ sub DESTROY {
     my $self = shift;
     return if $self->{pid} != $$ || !$self->{up};
     local $?;
+    $self->go_on if $self->{hung};
     eval { $self->stop('immediate') };
 }
 
