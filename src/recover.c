@@ -63,19 +63,26 @@ static civic_refusal_t count_attempt(request_rec *r, const civic_factor_form_t *
                  : civic_accepted();
 }
 
-/* From here on the code is worth nothing any more. */
-static civic_refusal_t use_code(request_rec *r, const civic_factor_form_t *form,
-                                const char *code)
+/* Is it one of the account's? Others must not cost a session. */
+static int is_known(const civic_enrollment_t *enrollment, const char *hash)
 {
-    const char *application = form->application->sip.app_id, *error = NULL;
-    const char *account = form->state.factor.account;
-    const char *hash = civic_recovery_hash(code, application, account, r->pool);
-
-    if (!hash) {
-        return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
+    for (int i = 0; enrollment->recovery && i < enrollment->recovery->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(enrollment->recovery, i, const char *), hash)) {
+            return 1;
+        }
     }
+    return 0;
+}
+
+/* From here on the code is worth nothing any more. Of several at once, one is taken. */
+static civic_refusal_t use_code(request_rec *r, const civic_enrollment_t *enrollment,
+                                const char *hash)
+{
+    const char *error = NULL;
+
     switch (civic_enrollment_use_recovery(civic_server_conf(r->server)->enrollments,
-                                          application, account, hash, &error, r->pool)) {
+                                          enrollment->application, enrollment->account, hash,
+                                          &error, r->pool)) {
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_NONE:
@@ -85,35 +92,63 @@ static civic_refusal_t use_code(request_rec *r, const civic_factor_form_t *form,
     }
 }
 
+/* A code is used only where its session is kept, and the session is nobody's before the code was used. */
+static civic_refusal_t log_in(request_rec *r, civic_factor_form_t *form,
+                              const civic_enrollment_t *enrollment, const char *hash)
+{
+    civic_record_t record = {.application = enrollment->application,
+                             .scope = "ANONYMOUS_LOGIN", /* it shows no more than that */
+                             .user_id = enrollment->user_id,
+                             .account = enrollment->account,
+                             .proof = CIVIC_PROOF_RECOVERY};
+    const char *id;
+    civic_refusal_t refusal = civic_session_keep(&id, r, &record, NULL);
+
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    refusal = use_code(r, enrollment, hash);
+    if (refusal.reason != CIVIC_OK) {
+        civic_session_discard(r, id, &record);
+        return refusal;
+    }
+    civic_session_hand_out(r, id, civic_request_factor(r, form->application), &record,
+                           &form->browser);
+    return refusal;
+}
+
+static void tell(request_rec *r, const civic_enrollment_t *enrollment)
+{
+    civic_counters_add(civic_server_conf(r->server)->runtime->counters, CIVIC_COUNT_RECOVERIES,
+                       1);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  CIVIC_LOG_PREFIX "recovery: account %s at application %s logged in by a "
+                                   "recovery code, %d left ref=%s",
+                  ap_escape_logitem(r->pool, enrollment->account), enrollment->application,
+                  enrollment->recovery->nelts - 1, civic_request_reference(r));
+}
+
 static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const char *code)
 {
-    civic_record_t record = {.application = form->application->sip.app_id,
-                             .scope = "ANONYMOUS_LOGIN", /* it shows no more than that */
-                             .account = form->state.factor.account,
-                             .proof = CIVIC_PROOF_RECOVERY};
+    const char *application = form->application->sip.app_id;
+    const char *account = form->state.factor.account;
+    const char *hash = civic_recovery_hash(code, application, account, r->pool);
     civic_enrollment_t enrollment;
     civic_refusal_t refusal = count_attempt(r, form);
 
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_factor_enrollment(&enrollment, r, record.application, record.account);
+        refusal = civic_factor_enrollment(&enrollment, r, application, account);
     }
-    if (refusal.reason == CIVIC_OK) {
-        record.user_id = enrollment.user_id;
-        refusal = use_code(r, form, code);
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
     }
-    if (refusal.reason == CIVIC_OK) {
-        refusal = civic_session_start(r, civic_request_factor(r, form->application), &record,
-                                      NULL, &form->browser);
+    if (!hash || !is_known(&enrollment, hash)) {
+        return civic_refusal(CIVIC_RECOVERY_REFUSED,
+                             hash ? NULL : "it has not the form of one");
     }
+    refusal = log_in(r, form, &enrollment, hash);
     if (refusal.reason == CIVIC_OK) {
-        civic_counters_add(civic_server_conf(r->server)->runtime->counters,
-                           CIVIC_COUNT_RECOVERIES, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "recovery: account %s at application %s logged in by a "
-                                       "recovery code, %d left ref=%s",
-                      ap_escape_logitem(r->pool, record.account), record.application,
-                      enrollment.recovery ? enrollment.recovery->nelts - 1 : 0,
-                      civic_request_reference(r));
+        tell(r, &enrollment);
     }
     return refusal;
 }
