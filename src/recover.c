@@ -1,8 +1,7 @@
 /* recover.c - POST CivicEndpoint/recover: a recovery code in place of an approval.
  *
  * The button of the login page brings the form, the form the code. The state tells for which account the first login was
- * passed, and that its location takes recovery codes. Codes are guessed neither by one address nor for one
- * account more often than below. */
+ * passed, and that its location takes recovery codes. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -23,44 +22,75 @@
 #include "respond.h"
 #include "runtime.h"
 
-static const civic_rate_t of_account = {10, 3600 * APR_USEC_PER_SEC};
-static const civic_rate_t of_address = {30, 3600 * APR_USEC_PER_SEC};
+/* Nobody guesses one of 2^80. What is left is that somebody with the password could use up the tries of the
+ * person: so each network has its own at an account, and all together more than 300 networks have. */
+static const civic_rate_t here = {10, 3600 * APR_USEC_PER_SEC};       /* at one account */
+static const civic_rate_t of_network = {30, 3600 * APR_USEC_PER_SEC}; /* at all accounts */
+static const civic_rate_t of_account = {3000, 3600 * APR_USEC_PER_SEC};
 
 /* Whoever comes, from wherever. */
 static const apr_sockaddr_t anybody = {.family = 0};
 
-/* @return 0: granted; else in how many seconds the next try will be; -1 when OpenSSL fails */
-static int attempt(request_rec *r, const apr_sockaddr_t *address, const civic_rate_t *rate,
-                   const char *what)
-{
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
-    const char *text = apr_pstrcat(r->pool, "recovery ", what, NULL);
-    unsigned char site[CIVIC_REALM_LEN + CIVIC_SHA256_LEN];
+enum { BUCKETS = 3, SITE_LEN = CIVIC_REALM_LEN + CIVIC_SHA256_LEN };
 
-    memcpy(site, conf->realm, CIVIC_REALM_LEN);
-    if (!civic_sha256(site + CIVIC_REALM_LEN, text, strlen(text))) {
-        return -1;
-    }
-    return civic_attempts_take(conf->runtime->attempts, address, site, sizeof(site), rate,
-                               civic_breaker_clock());
+/* A try takes a token of each. */
+typedef struct {
+    const apr_sockaddr_t *address;
+    const civic_rate_t *rate;
+    unsigned char site[SITE_LEN];
+} bucket_t;
+
+/* @return 1, 0 when OpenSSL fails */
+static int bucket_fill(bucket_t *bucket, request_rec *r, const apr_sockaddr_t *address,
+                       const civic_rate_t *rate, const char *what)
+{
+    const char *text = apr_pstrcat(r->pool, "recovery ", what, NULL);
+
+    bucket->address = address;
+    bucket->rate = rate;
+    memcpy(bucket->site, civic_server_conf(r->server)->realm, CIVIC_REALM_LEN);
+    return civic_sha256(bucket->site + CIVIC_REALM_LEN, text, strlen(text));
 }
 
-static civic_refusal_t count_attempt(request_rec *r, const civic_factor_form_t *form)
+/* The narrowest first: whoever has spent that takes nothing of the others. */
+static int buckets_fill(bucket_t buckets[BUCKETS], request_rec *r,
+                        const civic_factor_form_t *form)
 {
-    int later = attempt(r, r->useragent_addr, &of_address, "");
+    const char *account = apr_pstrcat(r->pool, form->application->sip.app_id, " ",
+                                      form->state.factor.account, NULL);
 
-    if (!later) {
-        later = attempt(r, &anybody, &of_account,
-                        apr_pstrcat(r->pool, form->application->sip.app_id, " ",
-                                    form->state.factor.account, NULL));
+    return bucket_fill(&buckets[0], r, r->useragent_addr, &here, account)
+           && bucket_fill(&buckets[1], r, r->useragent_addr, &of_network, "")
+           && bucket_fill(&buckets[2], r, &anybody, &of_account, account);
+}
+
+/* The first `count` of them get their token back. */
+static void give_back(request_rec *r, const bucket_t *buckets, int count)
+{
+    for (int i = 0; i < count; i++) {
+        civic_attempts_give_back(civic_server_conf(r->server)->runtime->attempts,
+                                 buckets[i].address, buckets[i].site, SITE_LEN,
+                                 buckets[i].rate, civic_breaker_clock());
     }
-    if (later < 0) {
-        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
+}
+
+static civic_refusal_t count_attempt(request_rec *r, const bucket_t *buckets)
+{
+    for (int i = 0; i < BUCKETS; i++) {
+        int later = civic_attempts_take(civic_server_conf(r->server)->runtime->attempts,
+                                        buckets[i].address, buckets[i].site, SITE_LEN,
+                                        buckets[i].rate, civic_breaker_clock());
+
+        if (later) {
+            give_back(r, buckets, i);
+            civic_request(civic_request_first(r))->retry_after = later;
+            return civic_refusal(CIVIC_TOO_MANY_ATTEMPTS,
+                                 i == BUCKETS - 1 ? "recovery codes, for one account"
+                                 : i              ? "recovery codes, from one network"
+                                     : "recovery codes, for one account from one network");
+        }
     }
-    civic_request(civic_request_first(r))->retry_after = later;
-    return later ? civic_refusal(CIVIC_TOO_MANY_ATTEMPTS,
-                                 "recovery codes, for one account or from one address")
-                 : civic_accepted();
+    return civic_accepted();
 }
 
 /* Is it one of the account's? Others must not cost a session. */
@@ -128,27 +158,45 @@ static void tell(request_rec *r, const civic_enrollment_t *enrollment)
                   enrollment->recovery->nelts - 1, civic_request_reference(r));
 }
 
-static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const char *code)
+static civic_refusal_t judge(request_rec *r, civic_factor_form_t *form, const char *hash)
 {
-    const char *application = form->application->sip.app_id;
-    const char *account = form->state.factor.account;
-    const char *hash = civic_recovery_hash(code, application, account, r->pool);
     civic_enrollment_t enrollment;
-    civic_refusal_t refusal = count_attempt(r, form);
+    civic_refusal_t refusal = civic_factor_enrollment(
+        &enrollment, r, form->application->sip.app_id, form->state.factor.account);
 
-    if (refusal.reason == CIVIC_OK) {
-        refusal = civic_factor_enrollment(&enrollment, r, application, account);
-    }
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
-    if (!hash || !is_known(&enrollment, hash)) {
-        return civic_refusal(CIVIC_RECOVERY_REFUSED,
-                             hash ? NULL : "it has not the form of one");
+    if (!is_known(&enrollment, hash)) {
+        return civic_refusal(CIVIC_RECOVERY_REFUSED, NULL);
     }
     refusal = log_in(r, form, &enrollment, hash);
     if (refusal.reason == CIVIC_OK) {
         tell(r, &enrollment);
+    }
+    return refusal;
+}
+
+/* What cannot be a code is no try, nor is one that a store could not judge. */
+static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const char *code)
+{
+    const char *hash = civic_recovery_hash(code, form->application->sip.app_id,
+                                           form->state.factor.account, r->pool);
+    bucket_t buckets[BUCKETS];
+    civic_refusal_t refusal;
+
+    if (!hash) {
+        return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
+    }
+    if (!buckets_fill(buckets, r, form)) {
+        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
+    }
+    refusal = count_attempt(r, buckets);
+    if (refusal.reason == CIVIC_OK) {
+        refusal = judge(r, form, hash);
+        if (civic_reason_info(refusal.reason)->status == HTTP_SERVICE_UNAVAILABLE) {
+            give_back(r, buckets, BUCKETS);
+        }
     }
     return refusal;
 }
