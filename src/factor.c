@@ -11,6 +11,7 @@
 #include "authn.h"
 #include "conf.h"
 #include "cookie.h"
+#include "factor_end.h"
 #include "page_factor.h"
 #include "privacy.h"
 #include "refuse.h"
@@ -285,6 +286,9 @@ static int both_factors(request_rec *r)
 
     if (status == OK) {
         status = second_factor(r);
+    }
+    else {
+        civic_factor_end(r, status);
     }
     return status == OK ? rules(r) : status;
 }
