@@ -54,12 +54,25 @@ static civic_refusal_t find_session(link_t *link)
                : civic_accepted();
 }
 
-/* Somebody who has the wrong identity may try another one. */
-static void end_session(const link_t *link)
+/* Somebody who has the wrong identity may try another one. The cookie goes only when the session has: else
+ * nobody could end it later. */
+static civic_refusal_t end_session(const link_t *link)
 {
-    civic_session_end(&link->lookup->session,
-                      civic_server_conf(link->r->server)->runtime->store, link->r->pool);
-    civic_cookie_set_session(link->r, link->lookup, NULL);
+    request_rec *r = link->r;
+    civic_reason reason = civic_session_end(
+        &link->lookup->session, civic_server_conf(r->server)->runtime->store, r->pool);
+
+    if (reason == CIVIC_OK) {
+        civic_cookie_set_session(r, link->lookup, NULL);
+    }
+    return civic_refusal(reason, "the session could not be ended");
+}
+
+static civic_refusal_t taken(const link_t *link, civic_reason reason, const char *detail)
+{
+    civic_refusal_t ended = end_session(link);
+
+    return civic_refusal(reason, ended.reason == CIVIC_OK ? detail : ended.detail);
 }
 
 static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result result,
@@ -69,11 +82,9 @@ static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result re
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_ACCOUNT_TAKEN:
-        end_session(link);
-        return civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN, "it was linked meanwhile");
+        return taken(link, CIVIC_SECOND_FACTOR_FOREIGN, "it was linked meanwhile");
     case CIVIC_ENROLLMENT_IDENTITY_TAKEN:
-        end_session(link);
-        return civic_refusal(CIVIC_IDENTITY_TAKEN, NULL);
+        return taken(link, CIVIC_IDENTITY_TAKEN, NULL);
     default:
         return civic_refusal(CIVIC_ENROLLMENT_DOWN, error);
     }
@@ -153,12 +164,11 @@ static civic_refusal_t enroll(link_t *link)
     return refusal;
 }
 
-static int answer(link_t *link, int yes)
+static int answer(const link_t *link, int yes)
 {
     const civic_state_t *state = &link->form.state;
 
     if (!yes) {
-        end_session(link);
         return civic_respond(
             link->r, HTTP_OK,
             civic_page_not_linked(link->r, state->factor.account, state->return_path));
@@ -188,7 +198,7 @@ int civic_link(request_rec *r)
     if (refusal.reason == CIVIC_OK) {
         said = apr_table_get(link.form.fields, "answer");
         yes = said && !strcmp(said, "yes");
-        refusal = yes ? enroll(&link) : refusal;
+        refusal = yes ? enroll(&link) : end_session(&link);
     }
     return refusal.reason == CIVIC_OK
                ? answer(&link, yes)

@@ -14,6 +14,12 @@
  * has ended. */
 #define EXPIRY_GRACE apr_time_from_sec(15 * 60)
 
+static void warn(request_rec *r, const char *what)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, CIVIC_LOG_PREFIX "%s ref=%s", what,
+                  civic_request_reference(r));
+}
+
 /* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
 static void sessions_limit(request_rec *r, const civic_record_t *record)
 {
@@ -27,10 +33,7 @@ static void sessions_limit(request_rec *r, const civic_record_t *record)
     if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
         || civic_session_limit(user, conf->runtime->store, most, &ended, r->pool)
                != CIVIC_OK) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
-                                       "ended ref=%s",
-                      civic_request_reference(r));
+        warn(r, "CivicSessionsPerUser: older sessions could not be ended");
     }
     else if (ended) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
@@ -54,10 +57,11 @@ void civic_session_hand_out(request_rec *r, const char *id, const civic_lookup_t
 {
     civic_store_t *store = civic_server_conf(r->server)->runtime->store;
 
-    /* A new id at every login; the one that the browser came with is worth nothing any more.
-     */
-    if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store, r->pool);
+    /* A new id at every login; the one that the browser came with is to be worth nothing any more. */
+    if (old->reason == CIVIC_OK
+        && civic_session_end(&old->session, store, r->pool) != CIVIC_OK) {
+        warn(r, "the session that the browser had before could not be ended: it stays in the "
+                "store until it expires");
     }
     sessions_limit(r, record);
     civic_cookie_set_session(r, old, id);
