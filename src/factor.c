@@ -20,9 +20,6 @@
 #include "runtime.h"
 #include "websocket.h"
 
-/* A yes links what was approved this short a time ago. */
-#define LINK_WITHIN apr_time_from_sec(10 * 60)
-
 static const char what[] = "request";
 
 /* One request on its way through the steps below. */
@@ -147,7 +144,7 @@ static civic_refusal_t judge_link(apr_interval_time_t age, const civic_record_t 
         return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED,
                              "a recovery code does not link an account");
     }
-    if (age > LINK_WITHIN) {
+    if (age > CIVIC_FACTOR_LINK_WITHIN) {
         return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED,
                              "to be linked, the approval must be more recent");
     }

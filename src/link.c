@@ -1,7 +1,7 @@
 /* link.c - POST CivicEndpoint/link: the yes, or no, that the linking page asks for.
  *
- * The page was made behind the first login, for one account, one session, one browser; a yes counts for as
- * long as an approval may be old to be linked. Whether account and identity are free is judged by the store, in
+ * The page was made behind the first login, for one account, one session, one browser; a yes counts as
+ * long as that session's approval may be linked. Whether account and identity are free is judged by the store, in
  * one step with the link. */
 #include <apr_strings.h>
 #include <http_core.h>
@@ -22,8 +22,6 @@
 #include "respond.h"
 #include "runtime.h"
 
-#define YES_LIFE apr_time_from_sec(10 * 60)
-
 /* One yes on its way through the steps below. */
 typedef struct {
     request_rec *r;
@@ -37,6 +35,7 @@ static civic_refusal_t find_session(link_t *link)
 {
     const civic_state_factor_t *factor = &link->form.state.factor;
     const civic_session_t *session;
+    apr_interval_time_t age;
 
     link->lookup = civic_request_factor(link->r, link->form.application);
     session = &link->lookup->session;
@@ -49,8 +48,10 @@ static civic_refusal_t find_session(link_t *link)
         || session->record.proof != CIVIC_PROOF_CIVIC) {
         return civic_refusal(CIVIC_STATE_FOREIGN, "the page was made for another session");
     }
-    return apr_time_now() - link->form.state.issued > YES_LIFE
-               ? civic_refusal(CIVIC_STATE_EXPIRED, NULL)
+    age = civic_session_now(civic_server_conf(link->r->server)->runtime->store)
+          - session->record.created;
+    return age > CIVIC_FACTOR_LINK_WITHIN
+               ? civic_refusal(CIVIC_STATE_EXPIRED, "the approval is too old to be linked")
                : civic_accepted();
 }
 

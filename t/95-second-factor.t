@@ -24,7 +24,7 @@ my @CONTENTS = qw(/admin/ /admin/index.html /admin/cgi /admin/proxy/x /admin/lis
     /open/include.shtml /open/rewritten /open/missing /open/fallback/none /open/index/);
 my $SECRET = qr/SECRET-CONTENT/;
 
-plan tests => 2 * (@METHODS * @CONTENTS + 3) + 100;
+plan tests => 2 * (@METHODS * @CONTENTS + 3) + 104;
 
 my $BASIC = <<'END';
 AuthType Basic
@@ -311,6 +311,17 @@ $clock->step(61 + 125);
 is($fresh->json($fresh->fetch('/short/cgi'))->{reason}, 'session-expired', 'CivicSessionLife');
 $clock->step(605);
 ok(page($unlinked->get('/admin/cgi')), 'an approval of ten minutes ago links nothing any more');
+# From the approval to the yes: a page that was opened late lengthens nothing.
+my ($slow, $quick) = (person('dave'), person('erin'));
+approve($_->[0], '/admin/cgi', $_->[1]) for [ $slow, 'smiley' ], [ $quick, 'minor' ];
+$clock->step(605 + 590);
+my ($slow_form, $quick_form) = map { Civic::Factor::form($_->get('/admin/cgi'), '/link') } $slow, $quick;
+is(Civic::Factor::submit($quick, $quick_form, answer => 'yes')->code, 303, 'a yes within ten minutes of the approval links');
+$clock->step(605 + 615);
+is_refused('state-expired', 'a later one does not', sub { Civic::Factor::submit($slow, $slow_form, answer => 'yes') });
+is($store->linked->{dave}, undef, 'nothing is linked');
+ok(page($slow->get('/admin/cgi')), 'and Civic is asked anew');
+$store->remove('erin');
 
 # ---- a store from which nothing can be taken ----
 my $again = person('alice');
