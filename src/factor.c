@@ -107,11 +107,17 @@ static civic_refusal_t first_read(factor_t *factor)
 
     first->name = r->user;
     first->state.account = civic_account_fold(r->user, r->pool);
-    if (!first->state.account) {
+    if (!r->user || !*r->user) {
         return civic_refusal(
             CIVIC_NOT_CONFIGURED,
-            "the first login names nobody, or by a name that is too long, has "
-            "control characters or is not UTF-8");
+            "the first login lets this pass and names nobody, as mod_auth_openidc does for "
+            "its "
+            "own requests: let OIDCRedirectURI lie outside of CivicSecondFactor");
+    }
+    if (!first->state.account) {
+        return civic_refusal(CIVIC_NOT_CONFIGURED,
+                             "the first login's name is blank, is too long, has control "
+                             "characters or is not UTF-8");
     }
     factor->application = civic_conf_application_of(civic_server_conf(r->server), factor->dir);
     if (!factor->application) {

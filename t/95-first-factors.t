@@ -1,5 +1,5 @@
 # Each first login that httpd has works before Civic as it works alone: Basic with files, with LDAP, with anybody; Digest;
-# forms; client certificates, by name and as Basic; OAuth 2.0 by mod_auth_openidc.
+# forms; client certificates, by name and as Basic; OAuth 2.0 by mod_auth_openidc. (OpenID Connect: 95-openid-connect.t.)
 use strict;
 use warnings FATAL => 'all';
 
