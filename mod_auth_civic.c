@@ -79,11 +79,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_expr_lookup(civic_expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
-AP_DECLARE_MODULE(auth_civic) = {STANDARD20_MODULE_STUFF, civic_dir_conf_create,
-                                 civic_dir_conf_merge,    civic_server_conf_create,
-                                 civic_server_conf_merge, civic_directives,
-                                 register_hooks,
-#if defined(AP_MODULE_FLAG_NONE)
-                                 AP_MODULE_FLAG_NONE
-#endif
-};
+AP_DECLARE_MODULE(auth_civic) = {
+    STANDARD20_MODULE_STUFF, civic_dir_conf_create, civic_dir_conf_merge,
+    civic_server_conf_create, civic_server_conf_merge, civic_directives, register_hooks,
+    /* A host without a directive of ours has a realm of its own, too. */
+    AP_MODULE_FLAG_ALWAYS_MERGE};

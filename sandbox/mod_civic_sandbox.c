@@ -336,8 +336,12 @@ static void register_hooks(apr_pool_t *pool)
 }
 
 module AP_MODULE_DECLARE_DATA civic_sandbox_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, conf_create, conf_merge, directives, register_hooks,
-#if defined(AP_MODULE_FLAG_NONE)
-    AP_MODULE_FLAG_NONE
-#endif
+    STANDARD20_MODULE_STUFF,
+    NULL,
+    NULL,
+    conf_create,
+    conf_merge,
+    directives,
+    register_hooks,
+    AP_MODULE_FLAG_ALWAYS_MERGE, /* conf_merge has the last word */
 };

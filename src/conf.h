@@ -248,6 +248,9 @@ extern const command_rec civic_directives[];
  */
 const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault);
 
+/** A claim's label without a dot is probably a mistake: a line of the log says so while httpd starts. */
+void civic_conf_label_hint(cmd_parms *cmd, const char *label);
+
 /** For directives of the whole server: NULL, or what is wrong with the place. */
 const char *civic_conf_global_fault(cmd_parms *cmd, const char *arg);
 

@@ -85,9 +85,10 @@ const char *civic_conf_read_secret(const char **text, cmd_parms *cmd, const char
     }
     if ((info.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD))
         && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, cmd->server,
-                     CIVIC_LOG_PREFIX "%s: others than its owner may read %s: chmod 600 it",
-                     cmd->cmd->name, full);
+        /* A virtual host has no log level yet: of the process. */
+        ap_log_perror(APLOG_MARK, APLOG_WARNING, 0, cmd->pool,
+                      CIVIC_LOG_PREFIX "%s: others than its owner may read %s: chmod 600 it",
+                      cmd->cmd->name, full);
     }
     *text = bytes;
     return NULL;
@@ -215,6 +216,9 @@ const char *civic_set_public_key(cmd_parms *cmd, void *dir, const char *arg)
     }
     fault = civic_key_read_public(&key, text, cmd->pool);
     if (fault) {
+        if (text == arg && strpbrk(arg, "./")) {
+            fault = apr_pstrcat(cmd->pool, fault, "; a file is named as file:", arg, NULL);
+        }
         return civic_conf_fault(cmd, arg, fault);
     }
     app->sip.civic_key = key;
@@ -492,6 +496,18 @@ static const char *id_fault(const char *id)
     return NULL;
 }
 
+static const char *own_directives(apr_pool_t *pool)
+{
+    const char *names = "";
+
+    for (const command_rec *known = civic_directives; known->name; known++) {
+        if (known->cmd_data == CIVIC_IN_APPLICATION) {
+            names = apr_pstrcat(pool, names, *names ? ", " : "", known->name, NULL);
+        }
+    }
+    return names;
+}
+
 /* Only what belongs to an application may stand in its section. */
 static const char *children_fault(cmd_parms *cmd)
 {
@@ -506,7 +522,8 @@ static const char *children_fault(cmd_parms *cmd)
         if (!known->name) {
             cmd->err_directive = child;
             return apr_pstrcat(cmd->pool, child->directive,
-                               " is not allowed inside <CivicApplication>", NULL);
+                               " is not allowed inside <CivicApplication>, only ",
+                               own_directives(cmd->pool), NULL);
         }
     }
     return NULL;

@@ -63,6 +63,9 @@ const char *civic_set_remote_user(cmd_parms *cmd, void *dir, const char *arg)
             return civic_conf_fault(cmd, arg, "a label is visible ASCII");
         }
     }
+    if (strcmp(arg, "userId")) {
+        civic_conf_label_hint(cmd, arg);
+    }
     ((civic_dir_conf_t *)dir)->remote_user = arg;
     return NULL;
 }

@@ -3,10 +3,13 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
 #include <string.h>
 
 #include "claims.h"
 #include "identity_headers.h"
+#include "log.h"
 
 enum { HEADER_NAME_MAX = 64 };
 
@@ -56,6 +59,17 @@ static const char *label_fault(const char *label)
     }
     return strcmp(label, CIVIC_LABEL_IMAGE) ? NULL
                                             : "the document's picture is never passed on";
+}
+
+void civic_conf_label_hint(cmd_parms *cmd, const char *label)
+{
+    if (!strchr(label, '.') && ap_state_query(AP_SQ_MAIN_STATE) < AP_SQ_MS_RUN_MPM) {
+        ap_log_perror(APLOG_MARK, APLOG_WARNING, 0, cmd->pool,
+                      CIVIC_LOG_PREFIX
+                      "%s %s: Civic's labels have dots, as contact.personal.email; "
+                      "nobody's claims may have this one",
+                      cmd->cmd->name, label);
+    }
 }
 
 /* Take "label" or "label=NAME" apart. */
@@ -123,6 +137,7 @@ const char *civic_set_claims(cmd_parms *cmd, void *dir, int argc, char *const ar
         if (fault) {
             return civic_conf_fault(cmd, argv[i], fault);
         }
+        civic_conf_label_hint(cmd, claim.label);
         APR_ARRAY_PUSH(choice->names, civic_claim_name_t) = claim;
     }
     ((civic_dir_conf_t *)dir)->claims = choice;

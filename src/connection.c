@@ -5,14 +5,14 @@
 #include <string.h>
 
 enum {
-    PLACES = 2, /* most browsers have one session */
-    LIVES =
-        8 /* in turn, in all places together: memory comes back with the connection alone */
+    PLACES = 2,    /* most browsers have one session */
+    COPIES_MAX = 8 /* ever made: their memory comes back with the connection alone */
 };
 
 typedef struct {
     civic_acquaintance_t places[PLACES];
-    int used; /* lives */
+    unsigned next; /* the place that is given away when none is free */
+    int copies;
 } memory_t;
 
 static memory_t *memory_of(conn_rec *c)
@@ -57,19 +57,31 @@ civic_acquaintance_t *civic_connection_meet(conn_rec *c,
             free_place = place;
         }
     }
-    if (memory->used == LIVES) {
+    if (memory->copies == COPIES_MAX) {
         return NULL;
     }
     if (!free_place) { /* who came first has perhaps logged in anew since */
-        free_place = &memory->places[memory->used % PLACES];
+        free_place = &memory->places[memory->next++ % PLACES];
         civic_connection_forget(free_place);
     }
-    memory->used++;
     free_place->pool = c->pool;
     free_place->application = application;
     memcpy(free_place->realm, realm, CIVIC_REALM_LEN);
     memcpy(free_place->id, id, sizeof(free_place->id));
     return free_place;
+}
+
+void civic_connection_keep(conn_rec *c, civic_acquaintance_t *acquaintance,
+                           const civic_session_t *session, apr_pool_t *scratch)
+{
+    memory_t *memory = memory_of(c);
+
+    if (acquaintance->seen && memory->copies < COPIES_MAX
+        && civic_session_copy(&acquaintance->session, session, scratch, acquaintance->pool)) {
+        memory->copies++;
+        acquaintance->kept = 1;
+    }
+    acquaintance->seen = 1;
 }
 
 void civic_connection_forget(civic_acquaintance_t *acquaintance)

@@ -20,6 +20,7 @@
 #define CIVIC_ENROLLMENT_H
 
 #include <apr_dbd.h>
+#include <apr_hash.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 #include <apr_time.h>
@@ -151,10 +152,10 @@ typedef enum {
 extern const char *const civic_enrollment_query_names[CIVIC_QUERIES];
 extern const char *const civic_enrollment_query_defaults[CIVIC_QUERIES];
 
-/** The tables that the default queries expect: statements of SQL, NULL behind the last. */
-extern const char *const civic_enrollment_schema[];
+/** The tables that the default queries expect, in a driver's SQL: statements, NULL behind the last. */
+const char *const *civic_enrollment_schema(const char *driver);
 
-/** Where connections come from. Nothing has to be prepared on them. */
+/** Where connections come from. */
 typedef struct {
     /**
      * A connection for this thread, until release. One that is known to be broken is opened again.
@@ -164,6 +165,8 @@ typedef struct {
     void *(*acquire)(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
                      const char **error, apr_pool_t *pool);
     void (*release)(void *baton, void *connection);
+    /** A table of apr_dbd_prepared_t by texts, in a pool that lives as long as the connection. */
+    apr_hash_t *(*prepared)(void *connection);
     void *baton;
     const char *queries[CIVIC_QUERIES]; /* NULL: the default */
 } civic_enrollment_dbd_t;

@@ -10,6 +10,7 @@ typedef struct {
     const apr_dbd_driver_t *driver;
     const char *params;
     apr_dbd_t *handle; /* NULL while there is none */
+    apr_hash_t *prepared;
     apr_pool_t *parent, *pool;
 } connection_t;
 
@@ -45,6 +46,7 @@ static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **h
             connection->handle = NULL;
             return NULL;
         }
+        connection->prepared = apr_hash_make(connection->pool);
         apr_pool_cleanup_register(connection->pool, connection, shut, apr_pool_cleanup_null);
     }
     *driver = connection->driver;
@@ -54,6 +56,11 @@ static void *acquire(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **h
 
 static void release(void *baton, void *connection)
 {
+}
+
+static apr_hash_t *prepared(void *connection)
+{
+    return ((connection_t *)connection)->prepared;
 }
 
 civic_enrollment_dbd_t *civic_enrollment_connection(const char *driver, const char *params,
@@ -72,6 +79,7 @@ civic_enrollment_dbd_t *civic_enrollment_connection(const char *driver, const ch
     connection->parent = pool;
     dbd->acquire = acquire;
     dbd->release = release;
+    dbd->prepared = prepared;
     dbd->baton = connection;
     return dbd;
 }

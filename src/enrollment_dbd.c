@@ -5,7 +5,7 @@
  * faster, is tried again, and then that shows.
  *
  * Statements are prepared without a name, each time: a driver keeps nothing of them in the database that would be
- * gone after it was started anew. A call that failed before anything can have been decided is tried again, on
+ * gone after it was started anew (SQLite's are kept: enrollment_statement.c). A call that failed before anything can have been decided is tried again, on
  * a connection that was opened again where it was broken.
  */
 #include <apr_strings.h>
@@ -64,6 +64,18 @@ static int recovery_done(civic_sql_t *link, civic_enrollment_t *found)
     return fault ? damaged(link, fault) : CIVIC_SQL_OK;
 }
 
+/* Whether it found what it was asked for is not left to the database: to many a collation, Alice is alice.
+ * @return CIVIC_SQL_OK, CIVIC_SQL_FAILED */
+static int same(civic_sql_t *link, const char *asked, apr_dbd_row_t *row, int column)
+{
+    const char *is = civic_sql_entry(link, row, column);
+
+    return is && !strcmp(is, asked)
+               ? CIVIC_SQL_OK
+               : damaged(link, "it is not of the account or user id that was asked for: "
+                               "text must be compared exactly, by a binary collation");
+}
+
 /* @return CIVIC_SQL_OK, CIVIC_SQL_NONE, CIVIC_SQL_FAILED */
 static int account_get(civic_sql_t *link, civic_enrollment_t *found, const char *application,
                        const char *account)
@@ -71,23 +83,27 @@ static int account_get(civic_sql_t *link, civic_enrollment_t *found, const char 
     const char *args[] = {application, account};
     apr_dbd_results_t *results;
     apr_dbd_row_t *row = NULL;
-    int got = CIVIC_SQL_NONE;
+    int got = CIVIC_SQL_NONE, next;
 
-    if (civic_sql_ask(link, CIVIC_QUERY_FIND, args, 2, &results) == CIVIC_SQL_FAILED) {
+    if (civic_sql_ask(link, CIVIC_QUERY_FIND, args, 2, 4, &results) == CIVIC_SQL_FAILED) {
         return CIVIC_SQL_FAILED;
     }
     found->application = application;
     found->account = account;
-    while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
+    while ((next = civic_sql_next(link, results, &row)) == CIVIC_SQL_OK) {
         const char *hash = civic_sql_entry(link, row, 2);
 
-        if (got == CIVIC_SQL_NONE && row_read(link, found, row, 0) == CIVIC_SQL_FAILED) {
+        if (same(link, account, row, 3) == CIVIC_SQL_FAILED
+            || (got == CIVIC_SQL_NONE && row_read(link, found, row, 0) == CIVIC_SQL_FAILED)) {
             return CIVIC_SQL_FAILED;
         }
         got = CIVIC_SQL_OK;
         if (hash) {
             APR_ARRAY_PUSH(found->recovery, const char *) = hash;
         }
+    }
+    if (next == CIVIC_SQL_FAILED) {
+        return CIVIC_SQL_FAILED;
     }
     return got == CIVIC_SQL_OK ? recovery_done(link, found) : CIVIC_SQL_NONE;
 }
@@ -98,15 +114,18 @@ static int identity_get(civic_sql_t *link, const civic_enrollment_t *enrollment)
     const char *args[] = {enrollment->application, enrollment->user_id};
     apr_dbd_results_t *results;
     apr_dbd_row_t *row = NULL;
-    int got = CIVIC_SQL_NONE;
+    int got = CIVIC_SQL_NONE, next;
 
-    if (civic_sql_ask(link, CIVIC_QUERY_IDENTITY, args, 2, &results) == CIVIC_SQL_FAILED) {
+    if (civic_sql_ask(link, CIVIC_QUERY_IDENTITY, args, 2, 2, &results) == CIVIC_SQL_FAILED) {
         return CIVIC_SQL_FAILED;
     }
-    while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
+    while ((next = civic_sql_next(link, results, &row)) == CIVIC_SQL_OK) {
+        if (same(link, enrollment->user_id, row, 1) == CIVIC_SQL_FAILED) {
+            return CIVIC_SQL_FAILED;
+        }
         got = CIVIC_SQL_OK;
     }
-    return got;
+    return next == CIVIC_SQL_FAILED ? CIVIC_SQL_FAILED : got;
 }
 
 /* ---- calls ---- */
@@ -216,72 +235,104 @@ static civic_enrollment_result call_import(civic_sql_t *link, const call_t *call
     return result;
 }
 
-static civic_enrollment_result call_remove(civic_sql_t *link, const call_t *call)
+/* ---- changes of an account that is there ---- */
+
+static int has_code(const civic_enrollment_t *enrollment, const char *hash)
 {
-    const char *args[] = {call->application, call->account};
-    int rows = 0;
+    for (int i = 0; i < enrollment->recovery->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(enrollment->recovery, i, const char *), hash)) {
+            return CIVIC_SQL_OK;
+        }
+    }
+    return CIVIC_SQL_NONE;
+}
+
+typedef int step_fn(civic_sql_t *link, const call_t *call);
+
+/* What is there is read within the transaction, since the database's own comparison decides nothing, nor does the number
+ * of rows that an UPDATE which changes nothing has changed: MySQL says 0. */
+static civic_enrollment_result change_account(civic_sql_t *link, const call_t *call,
+                                              step_fn *lock, step_fn *apply)
+{
+    civic_enrollment_t found;
+    int got;
 
     if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (civic_sql_change(link, CIVIC_QUERY_LOCK, args, 2, NULL) == CIVIC_SQL_FAILED
-        || civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL)
-               == CIVIC_SQL_FAILED
-        || civic_sql_change(link, CIVIC_QUERY_REMOVE, args, 2, &rows) == CIVIC_SQL_FAILED) {
+    got = lock ? lock(link, call) : CIVIC_SQL_OK;
+    if (got == CIVIC_SQL_OK) {
+        got = account_get(link, &found, call->application, call->account);
+    }
+    if (got == CIVIC_SQL_OK && call->hash) {
+        got = has_code(&found, call->hash);
+    }
+    if (got == CIVIC_SQL_OK) {
+        got = apply(link, call);
+    }
+    if (got != CIVIC_SQL_OK) {
         civic_sql_roll_back(link);
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
+        return got == CIVIC_SQL_NONE ? CIVIC_ENROLLMENT_NONE : CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (civic_sql_commit(link) == CIVIC_SQL_FAILED) {
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    return rows > 0 ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_NONE;
+    return civic_sql_commit(link) == CIVIC_SQL_OK ? CIVIC_ENROLLMENT_OK
+                                                  : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
-/* Of several at once one deletes the row. In a transaction, since SQLite's driver holds a lock that stops
- * all others while it waits outside of one. */
-static civic_enrollment_result call_use_recovery(civic_sql_t *link, const call_t *call)
+/* Or the codes of two calls at once would both be there. */
+static int lock_account(civic_sql_t *link, const call_t *call)
+{
+    const char *args[] = {call->application, call->account};
+
+    return civic_sql_change(link, CIVIC_QUERY_LOCK, args, 2, NULL);
+}
+
+static int apply_remove(civic_sql_t *link, const call_t *call)
+{
+    const char *args[] = {call->application, call->account};
+    int rows = 0;
+
+    if (civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == CIVIC_SQL_FAILED
+        || civic_sql_change(link, CIVIC_QUERY_REMOVE, args, 2, &rows) == CIVIC_SQL_FAILED) {
+        return CIVIC_SQL_FAILED;
+    }
+    return rows > 0 ? CIVIC_SQL_OK : CIVIC_SQL_NONE;
+}
+
+static civic_enrollment_result call_remove(civic_sql_t *link, const call_t *call)
+{
+    return change_account(link, call, lock_account, apply_remove);
+}
+
+/* Of several at once one deletes the row. */
+static int apply_use(civic_sql_t *link, const call_t *call)
 {
     const char *args[] = {call->application, call->account, call->hash};
     int rows = 0;
 
-    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
     if (civic_sql_change(link, CIVIC_QUERY_USE_RECOVERY, args, 3, &rows) == CIVIC_SQL_FAILED) {
-        civic_sql_roll_back(link);
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
+        return CIVIC_SQL_FAILED;
     }
-    if (civic_sql_commit(link) == CIVIC_SQL_FAILED) {
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    return rows > 0 ? CIVIC_ENROLLMENT_OK : CIVIC_ENROLLMENT_NONE;
+    return rows > 0 ? CIVIC_SQL_OK : CIVIC_SQL_NONE;
 }
 
-/* The account's row is locked first, or the codes of two calls at once would both be there. */
-static civic_enrollment_result call_set_recovery(civic_sql_t *link, const call_t *call)
+/* In a transaction, since SQLite's driver holds a lock that stops all others while it waits outside of one. */
+static civic_enrollment_result call_use_recovery(civic_sql_t *link, const call_t *call)
+{
+    return change_account(link, call, NULL, apply_use);
+}
+
+static int apply_set(civic_sql_t *link, const call_t *call)
 {
     const char *args[] = {call->application, call->account};
-    int rows = 0;
 
-    if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    if (civic_sql_change(link, CIVIC_QUERY_LOCK, args, 2, &rows) == CIVIC_SQL_FAILED) {
-        civic_sql_roll_back(link);
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    if (rows <= 0) {
-        civic_sql_roll_back(link);
-        return CIVIC_ENROLLMENT_NONE;
-    }
-    if (civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == CIVIC_SQL_FAILED
-        || codes_insert(link, call->application, call->account, call->hashes)
-               == CIVIC_SQL_FAILED) {
-        civic_sql_roll_back(link);
-        return CIVIC_ENROLLMENT_UNAVAILABLE;
-    }
-    return civic_sql_commit(link) == CIVIC_SQL_OK ? CIVIC_ENROLLMENT_OK
-                                                  : CIVIC_ENROLLMENT_UNAVAILABLE;
+    return civic_sql_change(link, CIVIC_QUERY_REMOVE_RECOVERY, args, 2, NULL) == CIVIC_SQL_OK
+               ? codes_insert(link, call->application, call->account, call->hashes)
+               : CIVIC_SQL_FAILED;
+}
+
+static civic_enrollment_result call_set_recovery(civic_sql_t *link, const call_t *call)
+{
+    return change_account(link, call, lock_account, apply_set);
 }
 
 /* One row for each code, or one without: rows of one account follow each other. */
@@ -290,8 +341,9 @@ static int rows_collect(civic_sql_t *link, apr_array_header_t *list,
 {
     civic_enrollment_t *last = NULL;
     apr_dbd_row_t *row = NULL;
+    int next;
 
-    while (apr_dbd_get_row(link->driver, link->pool, results, &row, -1) == 0) {
+    while ((next = civic_sql_next(link, results, &row)) == CIVIC_SQL_OK) {
         const char *application = civic_sql_entry(link, row, 0),
                    *account = civic_sql_entry(link, row, 1);
         const char *hash = civic_sql_entry(link, row, 4);
@@ -315,6 +367,9 @@ static int rows_collect(civic_sql_t *link, apr_array_header_t *list,
             APR_ARRAY_PUSH(last->recovery, const char *) = hash;
         }
     }
+    if (next == CIVIC_SQL_FAILED) {
+        return CIVIC_SQL_FAILED;
+    }
     return last ? recovery_done(link, last) : CIVIC_SQL_OK;
 }
 
@@ -323,7 +378,7 @@ static civic_enrollment_result call_list(civic_sql_t *link, const call_t *call)
     apr_array_header_t *list = apr_array_make(link->pool, 64, sizeof(civic_enrollment_t));
     apr_dbd_results_t *results;
 
-    if (civic_sql_ask(link, CIVIC_QUERY_LIST, NULL, 0, &results) == CIVIC_SQL_FAILED
+    if (civic_sql_ask(link, CIVIC_QUERY_LIST, NULL, 0, 5, &results) == CIVIC_SQL_FAILED
         || rows_collect(link, list, results) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
@@ -350,7 +405,10 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
     if (!connection) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
+    link.prepared = dbd->prepared(connection);
+    apr_pool_create(&link.statements, pool);
     result = function(&link, call);
+    apr_pool_destroy(link.statements);
     if (link.failed) {
         *again = apr_dbd_check_conn(link.driver, pool, link.handle) == APR_SUCCESS
                  && !link.undecided;
@@ -478,7 +536,8 @@ static civic_enrollment_result call_create(civic_sql_t *link, const call_t *call
     if (civic_sql_begin(link) == CIVIC_SQL_FAILED) {
         return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    for (const char *const *text = civic_enrollment_schema; *text; text++) {
+    for (const char *const *text = civic_enrollment_schema(apr_dbd_name(link->driver)); *text;
+         text++) {
         if (civic_sql_say(link, *text) == CIVIC_SQL_FAILED) {
             civic_sql_roll_back(link);
             return CIVIC_ENROLLMENT_UNAVAILABLE;

@@ -1,22 +1,21 @@
 /* enrollment_dbm.c - enrollments in files of this machine, see generation.h and enrollment_pairs.h.
  *
- * A process keeps one generation open to read, under a mutex: SDBM has one buffer. To look somebody up
+ * A process keeps one generation open, which its threads read one after the other. To look somebody up
  * is one lstat() and one or two reads. A change copies the whole database, which is the price of never
  * being half done: fit for thousands of enrollments that change rarely.
  */
 #include <apr_strings.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "crypto.h"
 #include "enrollment.h"
 #include "enrollment_pairs.h"
 #include "generation.h"
+#include "generation_reader.h"
 
 typedef struct {
     civic_generations_t all;
-    pthread_mutex_t mutex; /* guards what is below */
-    civic_generation_t *open;
+    civic_readers_t readers;
 } dbm_t;
 
 /* One change, see change_run. Members that a kind of change does not use are unset. */
@@ -196,34 +195,18 @@ static civic_enrollment_result change_run(dbm_t *dbm, change_t *change)
 
 /* ---- to read ---- */
 
-/* Under the mutex. What a parent opened is not for its children, who would share its position. */
-static const char *current_open(dbm_t *dbm, apr_pool_t *pool)
-{
-    if (dbm->open && civic_generation_is_current(dbm->open, &dbm->all)) {
-        return NULL;
-    }
-    if (dbm->open) {
-        civic_generation_close(dbm->open);
-        dbm->open = NULL;
-    }
-    return civic_generation_open(&dbm->open, &dbm->all, pool);
-}
-
 /* A judge that looks at what is there now, without the lock. */
 static civic_enrollment_result look(dbm_t *dbm, change_t *change)
 {
-    civic_enrollment_result result = CIVIC_ENROLLMENT_UNAVAILABLE;
+    civic_enrollment_result result;
+    civic_borrowed_t *borrowed;
 
-    pthread_mutex_lock(&dbm->mutex);
-    *change->error = current_open(dbm, change->pool);
-    if (!*change->error) {
-        result = change->judge(change, dbm->open->sdbm);
+    *change->error = civic_readers_borrow(&borrowed, &dbm->readers, change->pool);
+    if (*change->error) {
+        return CIVIC_ENROLLMENT_UNAVAILABLE;
     }
-    if (result == CIVIC_ENROLLMENT_UNAVAILABLE && dbm->open) {
-        civic_generation_close(dbm->open);
-        dbm->open = NULL;
-    }
-    pthread_mutex_unlock(&dbm->mutex);
+    result = change->judge(change, borrowed->generation->sdbm);
+    civic_readers_return(&dbm->readers, borrowed, result == CIVIC_ENROLLMENT_UNAVAILABLE);
     return result;
 }
 
@@ -363,10 +346,7 @@ static apr_status_t dbm_close(void *data)
 {
     dbm_t *dbm = data;
 
-    if (dbm->open) {
-        civic_generation_close(dbm->open);
-    }
-    pthread_mutex_destroy(&dbm->mutex);
+    civic_readers_close(&dbm->readers);
     return APR_SUCCESS;
 }
 
@@ -377,11 +357,8 @@ civic_enrollments_t *civic_enrollment_dbm_open(const char *path, const char **er
     dbm_t *dbm = apr_pcalloc(pool, sizeof(*dbm));
 
     *error = civic_generations_init(&dbm->all, path, pool);
+    *error = *error ? *error : civic_readers_init(&dbm->readers, &dbm->all);
     if (*error) {
-        return NULL;
-    }
-    if (pthread_mutex_init(&dbm->mutex, NULL)) {
-        *error = "a mutex cannot be made";
         return NULL;
     }
     apr_pool_cleanup_register(pool, dbm, dbm_close, apr_pool_cleanup_null);

@@ -4,31 +4,80 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* The first line of what the driver says: the next ones may show values. */
-static int failed(civic_sql_t *link, const char *what, int code)
+static int is_driver(const civic_sql_t *link, const char *name)
 {
-    const char *text = apr_dbd_error(link->driver, link->handle, code);
+    return !strcmp(apr_dbd_name(link->driver), name);
+}
 
-    text = text ? text : "no reason given";
+static int fault(civic_sql_t *link, const char *what, const char *text)
+{
     *link->error = apr_psprintf(link->pool, "the database of enrollments: %s: %s", what,
                                 apr_pstrmemdup(link->pool, text, strcspn(text, "\r\n")));
     link->failed = 1;
     return CIVIC_SQL_FAILED;
 }
 
-static apr_dbd_prepared_t *prepare(civic_sql_t *link, civic_enrollment_query query)
+/* The first line of what the driver says: the next ones may show values. */
+static int failed(civic_sql_t *link, const char *what, int code)
+{
+    const char *text = apr_dbd_error(link->driver, link->handle, code);
+
+    return fault(link, what, text && *text ? text : "no reason given");
+}
+
+/* A statement with values failed: MySQL shows some of them, in quotation marks. */
+static int failed_with_values(civic_sql_t *link, const char *what, int code)
+{
+    const char *text = apr_dbd_error(link->driver, link->handle, code);
+    const char *from = text ? strchr(text, '\'') : NULL,
+               *to = from ? strrchr(from, '\'') : NULL;
+
+    if (!from || !is_driver(link, "mysql")) {
+        return failed(link, what, code);
+    }
+    return fault(link, what,
+                 apr_pstrcat(link->pool,
+                             apr_pstrmemdup(link->pool, text, (apr_size_t)(from - text)),
+                             "...", to + 1, NULL));
+}
+
+static const char *text_of(const civic_sql_t *link, civic_enrollment_query query)
 {
     const char *text = link->dbd->queries[query];
-    apr_dbd_prepared_t *statement = NULL;
+
+    return text ? text : civic_enrollment_query_defaults[query];
+}
+
+/* SQLite's driver frees a statement when the connection is closed: one of each has to do for all of its life. */
+static apr_dbd_prepared_t *prepare(civic_sql_t *link, civic_enrollment_query query)
+{
+    int kept = is_driver(link, "sqlite3");
+    const char *text = text_of(link, query);
+    apr_dbd_prepared_t *statement =
+        kept ? apr_hash_get(link->prepared, text, APR_HASH_KEY_STRING) : NULL;
     int code;
 
-    text = text ? text : civic_enrollment_query_defaults[query];
-    code = apr_dbd_prepare(link->driver, link->pool, link->handle, text, NULL, &statement);
+    if (statement) {
+        return statement;
+    }
+    code = apr_dbd_prepare(link->driver,
+                           kept ? apr_hash_pool_get(link->prepared) : link->statements,
+                           link->handle, text, NULL, &statement);
     if (code) {
         failed(link, civic_enrollment_query_names[query], code);
         return NULL;
     }
+    if (kept) {
+        apr_hash_set(link->prepared, text, APR_HASH_KEY_STRING, statement);
+    }
     return statement;
+}
+
+/* One that failed is prepared anew: its tables may have changed. */
+static int forget(civic_sql_t *link, civic_enrollment_query query, int code)
+{
+    apr_hash_set(link->prepared, text_of(link, query), APR_HASH_KEY_STRING, NULL);
+    return failed_with_values(link, civic_enrollment_query_names[query], code);
 }
 
 int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char **args,
@@ -40,13 +89,15 @@ int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char
     if (!statement) {
         return CIVIC_SQL_FAILED;
     }
-    code = apr_dbd_pquery(link->driver, link->pool, link->handle, rows ? rows : &ignored,
+    code = apr_dbd_pquery(link->driver, link->statements, link->handle, rows ? rows : &ignored,
                           statement, count, args);
-    return code ? failed(link, civic_enrollment_query_names[query], code) : CIVIC_SQL_OK;
+    return code ? forget(link, query, code) : CIVIC_SQL_OK;
 }
 
+/* The next row is row -1. MySQL's driver knows no next one where rows were asked for in any order, and answers
+ * as behind the last; it fetches all of them in either case. */
 int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **args,
-                  int count, apr_dbd_results_t **results)
+                  int count, int columns, apr_dbd_results_t **results)
 {
     apr_dbd_prepared_t *statement = prepare(link, query);
     int code;
@@ -55,16 +106,42 @@ int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **
         return CIVIC_SQL_FAILED;
     }
     *results = NULL;
-    code = apr_dbd_pselect(link->driver, link->pool, link->handle, results, statement, 1,
-                           count, args);
-    return code ? failed(link, civic_enrollment_query_names[query], code) : CIVIC_SQL_OK;
+    link->unread = 0;
+    code = apr_dbd_pselect(link->driver, link->statements, link->handle, results, statement,
+                           !is_driver(link, "mysql"), count, args);
+    if (code) {
+        return forget(link, query, code);
+    }
+    return apr_dbd_num_cols(link->driver, *results) < columns
+               ? fault(link, civic_enrollment_query_names[query],
+                       apr_psprintf(link->pool, "a row must have %d columns", columns))
+               : CIVIC_SQL_OK;
 }
 
-const char *civic_sql_entry(const civic_sql_t *link, apr_dbd_row_t *row, int column)
+int civic_sql_next(civic_sql_t *link, apr_dbd_results_t *results, apr_dbd_row_t **row)
 {
-    const char *text = apr_dbd_get_entry(link->driver, row, column);
+    int code;
 
-    return text && *text ? apr_pstrdup(link->pool, text) : NULL;
+    if (link->unread) {
+        return CIVIC_SQL_FAILED;
+    }
+    code = apr_dbd_get_row(link->driver, link->statements, results, row, -1);
+    return code == 0    ? CIVIC_SQL_OK
+           : code == -1 ? CIVIC_SQL_NONE
+                        : failed_with_values(link, "a row", code);
+}
+
+const char *civic_sql_entry(civic_sql_t *link, apr_dbd_row_t *row, int column)
+{
+    const char *text = NULL;
+    apr_status_t rv = apr_dbd_datum_get(link->driver, row, column, APR_DBD_TYPE_STRING, &text);
+
+    if (rv != APR_SUCCESS && rv != APR_ENOENT) {
+        failed_with_values(link, "a column", rv);
+        link->unread = 1;
+        return NULL;
+    }
+    return rv == APR_SUCCESS && text && *text ? apr_pstrdup(link->pool, text) : NULL;
 }
 
 /* ---- transactions ----
@@ -85,8 +162,7 @@ int civic_sql_say(civic_sql_t *link, const char *statement)
 /* SQLite has its lock from the start: two that read first and write then would wait for each other. */
 int civic_sql_begin(civic_sql_t *link)
 {
-    return civic_sql_say(
-        link, strcmp(apr_dbd_name(link->driver), "sqlite3") ? "BEGIN" : "BEGIN IMMEDIATE");
+    return civic_sql_say(link, is_driver(link, "sqlite3") ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
 /* The error that stays is that which came before. */

@@ -218,7 +218,7 @@ void civic_headers_set_user(civic_parcel_t *parcel, const char *user)
 {
     const char *header = civic_server_conf(parcel->r->server)->user_header;
 
-    if (header) {
+    if (header && user) {
         set(parcel, header, user);
     }
 }

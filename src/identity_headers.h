@@ -45,7 +45,7 @@ typedef struct {
 void civic_headers_set(civic_parcel_t *parcel, const char *kind, const char *name,
                        const char *value);
 
-/** Set CivicUserHeader, where there is one. */
+/** Set CivicUserHeader, where there is one; user: NULL sets nothing. */
 void civic_headers_set_user(civic_parcel_t *parcel, const char *user);
 
 /** Set the header of a token of at most CIVIC_ASSERTION_MAX characters (assertion.h), before all others:

@@ -110,6 +110,16 @@ static EVP_PKEY *key_build(const unsigned char *point, const unsigned char *scal
 
 /* ---- hex ---- */
 
+/* What a word of so many hex digits looks like, where another number was expected. */
+static const char *resembles(apr_size_t len, apr_size_t expected)
+{
+    return len == 2 * CIVIC_SECRET_LEN             ? "this looks like the application's secret"
+           : len == 2 * SCALAR                     ? "this looks like a private key"
+           : len == 2 * POINT                      ? "this looks like a public key"
+           : len < expected && len + 4 >= expected ? "leading zeros may have been lost"
+                                                   : "this looks like something else";
+}
+
 /* One word of `expected` hex digits, or two more that are a leading 00. */
 static const char *hex_read(civic_bytes_t *bytes, const char *text, apr_size_t expected,
                             const char *kind, apr_pool_t *pool)
@@ -129,9 +139,8 @@ static const char *hex_read(civic_bytes_t *bytes, const char *text, apr_size_t e
     if (len != expected) {
         return apr_psprintf(pool,
                             "%" APR_SIZE_T_FMT " hex digits, but a P-256 %s key has "
-                            "%" APR_SIZE_T_FMT "%s",
-                            len, kind, expected,
-                            len < expected ? ": leading zeros may have been lost" : "");
+                            "%" APR_SIZE_T_FMT ": %s",
+                            len, kind, expected, resembles(len, expected));
     }
     return civic_hex_decode(bytes, text, len, pool) ? NULL : "not hex";
 }

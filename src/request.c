@@ -32,7 +32,7 @@ request_rec *civic_request_first(request_rec *r)
     return r;
 }
 
-/* The session of one cookie. */
+/* The session of one cookie. What a stranger sends takes memory of the request alone. */
 static civic_reason find(civic_lookup_t *lookup, request_rec *first, const char *id)
 {
     const civic_server_conf_t *conf = civic_server_conf(first->server);
@@ -44,22 +44,21 @@ static civic_reason find(civic_lookup_t *lookup, request_rec *first, const char 
         return CIVIC_LOGIN_REQUIRED;
     }
     known = civic_connection_meet(first->connection, lookup->application, conf->realm, id);
-    if (!known || !known->seen) {
-        if (known) {
-            known->seen = 1;
-        }
-        return civic_session_find(&lookup->session, store, id, conf->realm,
-                                  lookup->application->sip.app_id, first->pool);
+    if (known && known->kept) {
+        reason = civic_session_look(&known->session, store, first->pool);
     }
-    reason = known->kept ? civic_session_look(&known->session, store, first->pool)
-                         : civic_session_find(&known->session, store, id, conf->realm,
-                                              lookup->application->sip.app_id, known->pool);
-    if (reason == CIVIC_OK) {
-        known->kept = 1;
+    else {
+        reason = civic_session_find(&lookup->session, store, id, conf->realm,
+                                    lookup->application->sip.app_id, first->pool);
+        if (known && reason == CIVIC_OK) {
+            civic_connection_keep(first->connection, known, &lookup->session, first->pool);
+        }
+    }
+    if (reason == CIVIC_OK && known && known->kept) {
         lookup->session = known->session;
         lookup->known = known;
     }
-    else if (reason == CIVIC_LOGIN_REQUIRED) {
+    else if (reason == CIVIC_LOGIN_REQUIRED && known) {
         civic_connection_forget(known);
     }
     return reason;

@@ -46,7 +46,7 @@ int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pco
 const char *civic_startup_store_fault(server_rec *s, const char *directive);
 
 /** Open the enrollment stores of all hosts: startup_factor.c. @return 1; 0 after the reason was logged */
-int civic_startup_factor(server_rec *s, apr_pool_t *pconf);
+int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf);
 
 /** What is missing for CivicSecondFactor, CivicEnrollmentStore or CivicEnrollmentQuery of this host
  * (startup_factor.c). @return NULL, or what is wrong */

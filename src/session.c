@@ -210,6 +210,17 @@ civic_reason civic_session_read(civic_session_t *session, civic_store_t *store,
     return CIVIC_OK;
 }
 
+int civic_session_copy(civic_session_t *copy, const civic_session_t *session,
+                       apr_pool_t *scratch, apr_pool_t *pool)
+{
+    civic_bytes_t record;
+
+    *copy = *session;
+    return civic_record_encode(&record, &session->record, scratch)
+           && record.len <= CIVIC_SESSION_KEPT_MAX
+           && civic_record_decode(&copy->record, record.data, record.len, pool);
+}
+
 civic_reason civic_session_look(civic_session_t *session, civic_store_t *store,
                                 apr_pool_t *pool)
 {

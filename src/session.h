@@ -76,6 +76,14 @@ civic_reason civic_session_read(civic_session_t *session, civic_store_t *store,
                                 const char *application, apr_pool_t *pool);
 
 /**
+ * A copy for longer: in `pool`, what is needed on the way in `scratch`.
+ * @return 1; 0 when it takes more than CIVIC_SESSION_KEPT_MAX bytes
+ */
+int civic_session_copy(civic_session_t *copy, const civic_session_t *session,
+                       apr_pool_t *scratch, apr_pool_t *pool);
+#define CIVIC_SESSION_KEPT_MAX (16 * 1024)
+
+/**
  * Look at a session that was found before, without using it: its last use is read anew.
  *
  * @return CIVIC_OK; CIVIC_LOGIN_REQUIRED when it has ended; CIVIC_STORE_UNAVAILABLE

@@ -41,10 +41,16 @@ static void release(void *baton, void *connection)
     dbd_close(baton, connection);
 }
 
+static apr_hash_t *prepared(void *connection)
+{
+    return ((ap_dbd_t *)connection)->prepared;
+}
+
 static civic_enrollments_t *dbd_store(const civic_enrollment_choice_t *choice, server_rec *s,
                                       apr_pool_t *pool)
 {
-    civic_enrollment_dbd_t dbd = {.acquire = acquire, .release = release, .baton = s};
+    civic_enrollment_dbd_t dbd = {
+        .acquire = acquire, .release = release, .prepared = prepared, .baton = s};
 
     for (int i = 0; choice->queries && i < CIVIC_QUERIES; i++) {
         dbd.queries[i] = apr_table_get(choice->queries, civic_enrollment_query_names[i]);
@@ -71,19 +77,35 @@ const char *civic_startup_factor_fault(const server_rec *host, const char *direc
                : NULL;
 }
 
-int civic_startup_factor(server_rec *s, apr_pool_t *pconf)
+/* Hosts with the same files share what a child has open of them. */
+static civic_enrollments_t *dbm_store(const char *path, server_rec *first, const server_rec *s,
+                                      const char **error, apr_pool_t *pool)
 {
-    for (; s; s = s->next) {
+    for (; first != s; first = first->next) {
+        const civic_server_conf_t *conf = civic_server_conf(first);
+
+        if (conf->enrollments && conf->enrollment.path
+            && !strcmp(conf->enrollment.path, path)) {
+            return conf->enrollments;
+        }
+    }
+    return civic_enrollment_dbm_open(path, error, pool);
+}
+
+/* A database is each host's own: its server_rec says which of mod_dbd's connections it has, the main server's where
+ * it says nothing else. */
+int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
         civic_server_conf_t *conf = civic_server_conf(s);
         const char *error = NULL;
 
         if (!conf->enrollment.said) {
             continue;
         }
-        conf->enrollments =
-            conf->enrollment.path
-                ? civic_enrollment_dbm_open(conf->enrollment.path, &error, pconf)
-                : dbd_store(&conf->enrollment, s, pconf);
+        conf->enrollments = conf->enrollment.path ? dbm_store(conf->enrollment.path,
+                                                              main_server, s, &error, pconf)
+                                                  : dbd_store(&conf->enrollment, s, pconf);
         if (!conf->enrollments) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
                          CIVIC_LOG_PREFIX "CivicEnrollmentStore %s: %s",

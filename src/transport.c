@@ -445,7 +445,8 @@ static civic_refusal_t judge(CURLcode code, const exchange_t *x)
 {
     civic_refusal_t refusal = {CIVIC_UPSTREAM_CUT, words(x, code)};
 
-    if (x->was_private) {
+    /* Where another address of the host was public, libcurl has gone there. */
+    if (x->was_private && code != CURLE_OK) {
         refusal.reason = CIVIC_PAYLOAD_HOST;
         refusal.detail = "its address is this machine's or of a private network";
         return refusal;

@@ -16,6 +16,7 @@
 #include <http_core.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ struct civic_tunnels {
     APR_RING_HEAD(ring, listed) list;
     apr_uint64_t last;
     apr_thread_t *thread; /* NULL: not started */
-    int stop;
+    atomic_int stop;
 };
 
 /* What a round asks about, and what came of it. */
@@ -118,13 +119,32 @@ static void look_at_all(civic_tunnels_t *tunnels, apr_pool_t *pool)
     apr_array_header_t *all = copy_list(tunnels, pool);
 
     pthread_mutex_unlock(&tunnels->lock);
-    for (int i = 0; i < all->nelts; i++) {
+    for (int i = 0; i < all->nelts && !tunnels->stop; i++) {
         asked_t *asked = &APR_ARRAY_IDX(all, i, asked_t);
 
         asked->verdict = judge(&asked->tunnel, tunnels->store, pool);
     }
     pthread_mutex_lock(&tunnels->lock);
     act(tunnels, all);
+}
+
+/* ---- the lock, on threads of httpd's ---- */
+
+/* Prefork's handler of SIGTERM ends the child, `stop` below included, where it runs: never while the lock
+ * is held there. */
+static void lock_whole(civic_tunnels_t *tunnels, sigset_t *before)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+    pthread_mutex_lock(&tunnels->lock);
+}
+
+static void unlock_whole(civic_tunnels_t *tunnels, const sigset_t *before)
+{
+    pthread_mutex_unlock(&tunnels->lock);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 /* ---- the thread ---- */
@@ -167,19 +187,6 @@ static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *data)
     }
     pthread_mutex_unlock(&tunnels->lock);
     return NULL;
-}
-
-/* Signals are for httpd's own threads: prefork's handlers end the process where they run. */
-static apr_status_t start(civic_tunnels_t *tunnels)
-{
-    sigset_t all, before;
-    apr_status_t rv;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&tunnels->thread, NULL, watch, tunnels, tunnels->pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rv;
 }
 
 /* Before anything of the child goes away that the thread uses. */
@@ -230,10 +237,11 @@ civic_tunnels_t *civic_tunnels_create(civic_store_t *store, civic_counters_t *co
 static apr_status_t forget(void *data)
 {
     listed_t *item = data;
+    sigset_t before;
 
-    pthread_mutex_lock(&item->tunnels->lock);
+    lock_whole(item->tunnels, &before);
     APR_RING_REMOVE(item, link);
-    pthread_mutex_unlock(&item->tunnels->lock);
+    unlock_whole(item->tunnels, &before);
     if (item->fd >= 0) {
         close(item->fd);
     }
@@ -243,10 +251,11 @@ static apr_status_t forget(void *data)
 static apr_status_t list_add(civic_tunnels_t *tunnels, listed_t *item)
 {
     apr_status_t rv = APR_SUCCESS;
+    sigset_t before;
 
-    pthread_mutex_lock(&tunnels->lock);
-    if (!tunnels->thread) {
-        rv = start(tunnels);
+    lock_whole(tunnels, &before);
+    if (!tunnels->thread) { /* which inherits that signals are for others */
+        rv = apr_thread_create(&tunnels->thread, NULL, watch, tunnels, tunnels->pool);
     }
     if (rv == APR_SUCCESS) {
         if (APR_RING_EMPTY(&tunnels->list, listed, link)) {
@@ -255,7 +264,7 @@ static apr_status_t list_add(civic_tunnels_t *tunnels, listed_t *item)
         item->number = ++tunnels->last;
         APR_RING_INSERT_TAIL(&tunnels->list, item, listed, link);
     }
-    pthread_mutex_unlock(&tunnels->lock);
+    unlock_whole(tunnels, &before);
     return rv;
 }
 

@@ -15,7 +15,7 @@ plan tests => 8 + 9 + 4 * @persons + 2 * 20 + 22;
 
 my $server = Civic::Server->new(
     ports => [qw(HOSTS SANDBOX SANDBOX_PLAIN)],
-    conf  => 'Include ${CIVIC_T}/conf/sandbox.conf' . "\n" . 'Listen 127.0.0.1:${CIVIC_PORT_HOSTS}' . "\n"
+    conf  => 'Include ${CIVIC_T}/conf/sandbox.conf' . "\n" . "Listen 127.0.0.1:\${CIVIC_PORT_HOSTS}\nKeepAliveTimeout 60\n"
         . join '', map { host($_) } qw(localhost other.localhost)
 )->start;
 my $port = $server->port('HOSTS');

@@ -17,6 +17,7 @@ my $pages = $server->dir . '/pages';
 mkdir $pages or die $!;
 $server->write_conf(join '', 'Include ${CIVIC_T}/conf/sandbox.conf', "\n", Civic::Server::host(SITE => <<"END"));
 Include \${CIVIC_T}/conf/applications.conf
+KeepAliveTimeout 60
 AddOutputFilter INCLUDES .shtml
 Alias /alpha/page.shtml $pages/page.shtml
 ScriptAliasMatch ^/(alpha|beta)/cgi\$ \${CIVIC_T}/cgi-bin/echo.pl

@@ -3,6 +3,7 @@
 # it, once; where the login is too old, it asks for a new one, and never in circles.
 use strict;
 use warnings FATAL => 'all';
+use utf8;
 
 use Apache::Test qw(-withtestmore);
 use Time::HiRes qw(sleep time);
@@ -22,12 +23,12 @@ my @rules = (
     [ "civic-user $OZDEMIR" => ('This page is for certain people, and you are not one of them.') x 2, undef ],
     [ 'not civic-user c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42' => ('This page is not open to you.') x 2, undef ],
     [ 'civic-claim contact.personal.email zoe@example.net' =>
-        ('This page is for certain people only: it goes by the verified fact contact.personal.email.') x 2, undef ],
+        ('This page is for certain people only: it goes by the verified fact “email address”.') x 2, undef ],
     [ 'not civic-claim contact.personal.email ~ ^jane' =>
-        ('This page is not for everybody: it goes by the verified fact contact.personal.email.') x 2, undef ],
-    [ 'civic-claim documents.genericId.name "Z O"' => 'This page is for certain people only: it goes by the verified fact documents.genericId.name.',
-        "This page is for certain people only: it goes by the verified fact documents.genericId.name. $shows documents.genericId.name.", $PROOF ],
-    [ 'civic-claim <b>&"\'</b> x' => ("This page is for certain people only: it goes by the verified fact <b>&\"'</b>. $shows <b>&\"'</b>.") x 2, undef ],
+        ('This page is not for everybody: it goes by the verified fact “email address”.') x 2, undef ],
+    [ 'civic-claim documents.genericId.name "Z O"' => 'This page is for certain people only: it goes by the verified fact “name”.',
+        "This page is for certain people only: it goes by the verified fact “name”. $shows this: name.", $PROOF ],
+    [ 'civic-claim <b>&"\'</b> x' => ("This page is for certain people only: it goes by the verified fact “<b>&\"'</b>”. $shows this: <b>&\"'</b>.") x 2, undef ],
     [ 'civic-scope PROOF_OF_IDENTITY' => undef, 'This page is for people who have shown more than you have.', $PROOF ],
     [ 'civic-scope PROOF_OF_AGE' => ('This page is for people who have shown more than you have.') x 2, undef ],
     [ 'not civic-scope BASIC_SIGNUP' => ('This page is for people who have shown less than you have.') x 2, undef ],

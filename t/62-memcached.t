@@ -10,10 +10,11 @@ use POSIX ();
 
 use lib 't/lib';
 use Civic::Client ();
+use Civic::Growth ();
 use Civic::Memcached ();
 use Civic::Node ();
 
-plan tests => 76;
+plan tests => 78;
 
 my $memcached = Civic::Memcached->start;
 my $one_child = "StartServers 1\nServerLimit 1\nThreadsPerChild 32\nMaxRequestWorkers 32\n";
@@ -71,6 +72,17 @@ is($two->visit($other)->code, 200, 'nobody else is');
 my $again = $two->person;
 is($_->visit($again)->code, 200, 'a new login') for $one, $two;
 is($one->visit($phone)->code, 401, 'does not bring the old one back');
+
+# ---- what strangers send takes no memory for as long as their connection lasts ----
+my ($child) = Civic::Growth::children($one->pid, 'event');
+my $stranger = Civic::Client->new(site => $one->site);
+my @codes = map { $stranger->get('/members/', Cookie => '__Host-civic-' . suffix($other) . '=' . chr(64 + $_ / 4) x 43)->code } 4 .. 7;
+my $memory = data($child);
+push @codes, map { $stranger->get('/members/', Cookie => '__Host-civic-' . suffix($other) . '=' . chr(64 + $_ / 4) x 43)->code } 8 .. 47;
+is_deeply([ grep { $_ != 401 } @codes ], [], 'made-up cookies open nothing');
+cmp_ok(data($child) - $memory, '<', 4_000_000, 'nor do they take memory, as often as they come');
+# What a process has asked for, touched or not.
+sub data { my ($kib) = Civic::Growth::slurp("/proc/$_[0]/status") =~ /^VmData:\s+(\d+) kB/m; return 1024 * $kib }
 
 # ---- a code twice ----
 my $thief = Civic::Client->new(site => $two->site);

@@ -8,6 +8,7 @@ use Apache::Test qw(-withtestmore);
 use lib 't/lib';
 use Civic::Client ();
 use Civic::Node ();
+use Civic::Server ();
 
 my $cache = 'LoadModule socache_memcache_module ${CIVIC_MODULES}/mod_socache_memcache.so';
 
@@ -75,7 +76,7 @@ my @good = (
     'redis+unix:///run/redis/redis.sock', 'redis+unix:///run/redis/redis.sock?db=3&prefix=a',
     'redis+sentinel://s1,s2:26380,[::1]:1/my-master.1/2', 'socache:memcache:localhost:11211', 'socache:shmcb', 'shm',
 );
-plan tests => 3 * @stores + 2 * @others + 2 * @secrets + @good + 11;
+plan tests => 3 * @stores + 2 * @others + 2 * @secrets + @good + 14;
 
 sub configtest {
     my %how = @_;
@@ -134,6 +135,19 @@ $text .= $node->error_log;
 $node->stop;
 like($text, qr{CivicSessionStoreSecretFile: others than its owner may read \S+: chmod 600 it}, 'a secret that others may read is noted');
 like($text, qr{auth_civic: session store redis://h$}m, 'httpd starts without its Redis');
+
+
+# The keys of an application stand in a virtual host most of the time.
+my $open = Civic::Server->new(ports => ['SITE']);
+my $key = $open->write_file('open.key', do { local (@ARGV, $/) = "$ENV{CIVIC_KEYS}/CO-ALPHA.key"; <> }, 0644);
+$open->write_conf(Civic::Server::host(SITE => Civic::Server::application('CO-ALPHA', CivicPrivateKeyFile => $key)));
+(undef, $text) = $open->run('-t');
+like($text, qr{CivicPrivateKeyFile: others than its owner may read \S+: chmod 600 it}, 'a key that others may read is noted in a virtual host, too');
+
+$open->write_conf(Civic::Server::host(SITE => "<Location /x>\nCivicRemoteUser email\nCivicClaims contact.personal.email name=NAME\n</Location>\n"));
+(undef, $text) = $open->run('-t');
+like($text, qr{CivicRemoteUser email: Civic's labels have dots.*CivicClaims name: Civic's labels have dots}s, 'labels without dots are noted');
+unlike($text, qr{contact\.personal\.email: Civic}, 'others are not');
 
 # ---- TLS, by what the hiredis that this was built with can do ----
 my $tls = do { open my $in, '<', "$ENV{CIVIC_BUILD}/config.log" or die $!; local $/; <$in> } =~ /^HIREDIS_SSL_TRUE=''/m;

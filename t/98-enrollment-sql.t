@@ -1,5 +1,5 @@
-# Enrollments in an SQL database, by mod_dbd: SQLite, and a PostgreSQL that is stopped and started, killed, and away when
-# httpd starts. While it is away nobody gets in and nobody loses anything.
+# Enrollments in an SQL database, by mod_dbd: SQLite, and a PostgreSQL and a MariaDB that are stopped and started, killed,
+# and away when httpd starts. While it is away nobody gets in and nobody loses anything.
 use strict;
 use warnings FATAL => 'all';
 
@@ -11,11 +11,12 @@ use Civic::Client ();
 use Civic::Enrollments ();
 use Civic::Factor ();
 use Civic::Log ();
+use Civic::Mysql ();
 use Civic::Parallel ();
 use Civic::Postgresql ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
-plan tests => 2 * 17 + 15;
+plan tests => 3 * 18 + 2 * 15;
 
 # A server whose enrollments are in a database of this driver.
 sub server {
@@ -65,6 +66,10 @@ sub all_of_it {
     $store->remove('alice');
     $is_refused->('not-enrolled', 'removed: at once', sub { $alice->get('/closed/cgi') });
     is(Civic::Factor::enroll($person->('alice'), '/self/cgi', 'smiley')->code, 200, "$name: and linked anew");
+    my $many = $person->('alice', keep_alive => 0);
+    Civic::Factor::approve($many, '/self/cgi', 'smiley');
+    my @opened = Civic::Parallel::run(8, sub { scalar grep { $many->get('/closed/cgi')->code == 200 } 1 .. 25 });
+    is("@opened", '25 25 25 25 25 25 25 25', "$name: threads that use connections by turns do not disturb each other");
     my @held = map { $person->('alice') } 1 .. 40;
     is(scalar(grep { $_->get('/self/cgi')->code != 403 } @held), 0, "$name: many at once have a connection each time");
     is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, "$name: no child died of it");
@@ -83,40 +88,44 @@ sub all_of_it {
     $server->finish;
 }
 
-# ---- PostgreSQL ----
-my $postgresql = Civic::Postgresql->new;
-my $store = Civic::Enrollments->new(store => 'dbd:pgsql:' . $postgresql->params);
-my $server = server(pgsql => $postgresql->params);
-all_of_it(PostgreSQL => $server, $store);
-
+# ---- databases that are stopped ----
 sub is_down {
-    my ($client, $what) = @_;
+    my ($server, $client, $what) = @_;
     my $mark = $server->mark;
     my $answer = $client->get('/self/cgi');
     refused($answer, 'enrollment-unavailable', $mark, "$what: 503") or diag $answer->as_string;
     return is($answer->header('Retry-After'), 10, "$what: later");
 }
 
-my $alice = Civic::Factor::person($server, 'alice');
-Civic::Factor::approve($alice, '/self/cgi', 'smiley');
-is($alice->get('/self/cgi')->code, 200, 'somebody is in');
-for my $how (qw(fast immediate)) {
-    $postgresql->stop($how);
-    is_down($alice, "stopped ($how)");
-    $postgresql->start;
-    is($alice->get('/self/cgi')->code, 200, "$how: started again, at once, and nobody was logged out");
-    is(Civic::Factor::enroll(Civic::Factor::person($server, $how eq 'fast' ? 'carol' : 'dave'), '/self/cgi',
-        $how eq 'fast' ? 'ozdemir' : 'stale')->code, 200, "$how: it is written to as before");
+for my $kind ([ PostgreSQL => pgsql => 'Civic::Postgresql' ], [ MariaDB => mysql => 'Civic::Mysql' ]) {
+    my ($name, $driver, $class) = @$kind;
+    my $database = $class->new;
+    my $params = $database->params;
+    my $store = Civic::Enrollments->new(store => "dbd:$driver:$params");
+    my $server = server($driver => $params);
+    all_of_it($name => $server, $store);
+
+    my $alice = Civic::Factor::person($server, 'alice');
+    Civic::Factor::approve($alice, '/self/cgi', 'smiley');
+    is($alice->get('/self/cgi')->code, 200, "$name: somebody is in");
+    for my $how (qw(fast immediate)) {
+        $database->stop($how);
+        is_down($server, $alice, "$name: stopped ($how)");
+        $database->start;
+        is($alice->get('/self/cgi')->code, 200, "$name, $how: started again, at once, and nobody was logged out");
+        is(Civic::Factor::enroll(Civic::Factor::person($server, $how eq 'fast' ? 'carol' : 'dave'), '/self/cgi',
+            $how eq 'fast' ? 'ozdemir' : 'stale')->code, 200, "$name, $how: it is written to as before");
+    }
+    my $waiting = Civic::Factor::person($server, 'bob');
+    my $form = Civic::Client::login_page($waiting->get('/self/cgi'));
+    $database->stop('fast');
+    my $mark = $server->mark;
+    refused(Civic::Factor::again($waiting, $form, 'minor'), 'enrollment-unavailable', $mark, "$name: stopped in the middle of a login");
+    $server->again('restart');
+    is_down($server, $alice, "$name: httpd starts while it is away");
+    $database->start;
+    is($alice->get('/self/cgi')->code, 200, "$name: and goes on when it is back");
+    is(scalar(grep { index($_, $params) >= 0 } Civic::Log::lines({ path => $server->log_path, at => 0 })), 0, "$name: no line of ours has its parameters");
+    is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, "$name: no child died of it");
+    $server->finish;
 }
-my $waiting = Civic::Factor::person($server, 'bob');
-my $form = Civic::Client::login_page($waiting->get('/self/cgi'));
-$postgresql->stop('fast');
-my $mark = $server->mark;
-refused(Civic::Factor::again($waiting, $form, 'minor'), 'enrollment-unavailable', $mark, 'stopped in the middle of a login');
-$server->again('restart');
-is_down($alice, 'httpd starts while it is away');
-$postgresql->start;
-is($alice->get('/self/cgi')->code, 200, 'and goes on when it is back');
-my $params = $postgresql->params;
-is(scalar(grep { index($_, $params) >= 0 } Civic::Log::lines({ path => $server->log_path, at => 0 })), 0, 'no line of ours has its parameters');
-is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, 'no child died of it');

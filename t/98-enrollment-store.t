@@ -1,5 +1,5 @@
 # The store of enrollments from outside: whose its files are, many commands at once, commands that are killed or run
-# out of room, damage; the same in SQLite and in PostgreSQL, which is stopped and started; moved from one to another
+# out of room, damage; the same in SQLite, and in PostgreSQL and MariaDB, which are stopped and started; moved from one to another
 # without loss.
 use strict;
 use warnings FATAL => 'all';
@@ -14,9 +14,10 @@ use Time::HiRes ();
 use lib 't/lib';
 use Civic::Env ();
 use Civic::Htcivic qw(htcivic command slurp);
+use Civic::Mysql ();
 use Civic::Postgresql ();
 
-plan tests => 63;
+plan tests => 81;
 
 my @temporary;
 
@@ -205,29 +206,36 @@ sub sqlite { my ($db, $sql) = @_; open my $in, '-|', 'sqlite3', $db, $sql or die
     is((htcivic(export => $empty))[1], $export, 'without loss');
 }
 
-# ---- PostgreSQL ----
-{
-    my $postgresql = Civic::Postgresql->new;
+# ---- PostgreSQL and MariaDB ----
+sub served {
+    my ($name, $driver, $database) = @_;
     my $dir = folder();
     open my $out, '>', "$dir/params" or die $!;
-    print $out $postgresql->params, "\n";
+    print $out $database->params, "\n";
     close $out;
-    my $store = "dbd:pgsql:\@$dir/params";
-    is(said(create => $store), '0  ', 'PostgreSQL: create');
-    one_wins($store, 'PostgreSQL');
-    like(said(qw(recovery -n 2), $store, qw(CO-ALPHA other-1)), qr/^0 \S{19}\n\S{19}\n $/, 'PostgreSQL: recovery codes');
-    is($postgresql->sql("SELECT count(*) FROM civic_recovery WHERE account = 'other-1'"), "2\n", 'are rows');
+    my $store = "dbd:$driver:\@$dir/params";
+    is(said(create => $store), '0  ', "$name: create");
+    one_wins($store, $name);
+    like(said(qw(recovery -n 2), $store, qw(CO-ALPHA other-1)), qr/^0 \S{19}\n\S{19}\n $/, "$name: recovery codes");
+    is($database->sql("SELECT count(*) FROM civic_recovery WHERE account = 'other-1'"), "2\n", "$name: are rows");
     my $export = (htcivic(export => $store))[1];
-    $postgresql->stop;
-    like(said(list => $store), qr/^1  htcivic: the database of enrollments cannot be opened: /, 'PostgreSQL: stopped');
-    like(said(remove => $store, qw(CO-ALPHA other-1)), qr/^1  htcivic: the database of enrollments cannot be opened: /, 'nothing is removed');
-    $postgresql->start;
-    is((htcivic(export => $store))[1], $export, 'PostgreSQL: started');
+    is(scalar(() = $export =~ /^CO-ALPHA\t/gm), 10, "$name: export has all of them");
+    $database->stop;
+    like(said(list => $store), qr/^1  htcivic: the database of enrollments cannot be opened: /, "$name: stopped");
+    like(said(remove => $store, qw(CO-ALPHA other-1)), qr/^1  htcivic: the database of enrollments cannot be opened: /, "$name: nothing is removed");
+    $database->start;
+    is((htcivic(export => $store))[1], $export, "$name: started");
     my ($copy) = store_new();
-    is(said(import => $copy, \$export), '0  ', 'PostgreSQL to files');
-    is((htcivic(export => $copy))[1], $export, 'without loss');
-    is(said(remove => $store, qw(CO-ALPHA other-1)), '0  ', 'PostgreSQL: remove');
-    is($postgresql->sql('SELECT count(*) FROM civic_recovery'), "0\n", 'with the codes');
+    is(said(import => $copy, \$export), '0  ', "$name to files");
+    is((htcivic(export => $copy))[1], $export, "$name: without loss");
+    is(said(remove => $store, qw(CO-ALPHA other-1)), '0  ', "$name: remove");
+    is($database->sql('SELECT count(*) FROM civic_recovery'), "0\n", "$name: with the codes");
+    return $dir;
+}
+served(MariaDB => mysql => Civic::Mysql->new);
+{
+    my $postgresql = Civic::Postgresql->new;
+    my $dir = served(PostgreSQL => pgsql => $postgresql);
 
     # What httpd's configuration says, with queries of the administrator's own.
     $postgresql->sql('CREATE TABLE people (name TEXT PRIMARY KEY, civic TEXT UNIQUE)');
@@ -235,7 +243,7 @@ sub sqlite { my ($db, $sql) = @_; open my $in, '-|', 'sqlite3', $db, $sql or die
     open my $conf, '>', "$dir/site.conf" or die $!;
     print $conf 'DBDriver pgsql', "\n", 'DBDParams "', $postgresql->params, "\"\n", <<'END';
 CivicEnrollmentStore dbd
-CivicEnrollmentQuery find "SELECT civic, 0, '' FROM people WHERE %s = 'CO-ALPHA' AND name = %s"
+CivicEnrollmentQuery find "SELECT civic, 0, '', name FROM people WHERE %s = 'CO-ALPHA' AND name = %s"
 END
     close $conf;
     is(said('verify', '-f', "$dir/site.conf", qw(CO-ALPHA alice id-1)), '0  ', 'the queries of a configuration');

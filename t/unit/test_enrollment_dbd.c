@@ -1,5 +1,6 @@
 /* Enrollments in SQL: the same as in files, on SQLite; queries of the administrator's own; what a database refuses. */
 #include <apr_strings.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,24 @@ static void sql(const char *text, apr_pool_t *pool)
     database->release(database->baton, connection);
 }
 
+/* Statements of the connection, by the library that its driver has loaded. */
+static int statements_count(apr_pool_t *pool)
+{
+    void *(*next)(void *, void *) = (void *(*)(void *, void *))dlsym(
+        dlopen("libsqlite3.so.0", RTLD_NOW), "sqlite3_next_stmt");
+    const apr_dbd_driver_t *driver;
+    const char *error = NULL;
+    apr_dbd_t *handle;
+    int count = 0;
+
+    assert_non_null(next);
+    assert_case(database->acquire(database->baton, &driver, &handle, &error, pool), error);
+    for (void *one = NULL; (one = next(apr_dbd_native_handle(driver, handle), one));) {
+        count++;
+    }
+    return count;
+}
+
 /* ---- as every store ---- */
 
 static void found_until_removed(void **state)
@@ -138,11 +157,11 @@ static civic_enrollments_t *people_open(apr_pool_t *pool)
 {
     civic_enrollment_dbd_t *dbd = connect_to(path, pool);
 
-    dbd->queries[CIVIC_QUERY_FIND] =
-        "SELECT civic, at, code FROM people LEFT JOIN codes ON codes.name = people.name"
-        " WHERE %s = 'CO-ALPHA' AND people.name = %s";
+    dbd->queries[CIVIC_QUERY_FIND] = "SELECT civic, at, code, people.name FROM people LEFT "
+                                     "JOIN codes ON codes.name = people.name"
+                                     " WHERE %s = 'CO-ALPHA' AND people.name = %s";
     dbd->queries[CIVIC_QUERY_IDENTITY] =
-        "SELECT name FROM people WHERE %s = 'CO-ALPHA' AND civic = %s";
+        "SELECT name, civic FROM people WHERE %s = 'CO-ALPHA' AND civic = %s";
     dbd->queries[CIVIC_QUERY_ADD] =
         "INSERT INTO people (application, name, civic, at) VALUES (%s, %s, %s, %lld)";
     dbd->queries[CIVIC_QUERY_ADD_RECOVERY] =
@@ -178,6 +197,46 @@ static void other_queries(void **state)
     sql("DELETE FROM people", *state);
     sql("DELETE FROM codes", *state);
     enrollments_have_one_winner(people_open, 1, *state);
+}
+
+/* ---- a connection that is kept ---- */
+
+/* SQLite's driver keeps what was prepared until its connection is closed. */
+static void statements_do_not_heap_up(void **state)
+{
+    civic_enrollments_t *store = civic_enrollment_dbd_open(database, *state);
+    civic_enrollment_t found;
+
+    enrollments_add(store, "alice", "id-1", 0, *state);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(enrollments_find(store, &found, "alice", *state),
+                         CIVIC_ENROLLMENT_OK);
+        assert_int_equal(enrollments_add(store, "alice", "id-1", 0, *state),
+                         CIVIC_ENROLLMENT_OK);
+    }
+    assert_in_range(statements_count(*state), 1, CIVIC_QUERIES);
+}
+
+/* What is kept of a statement may be of tables that have changed since. */
+static void tables_that_change(void **state)
+{
+    civic_enrollments_t *store = civic_enrollment_dbd_open(database, *state);
+    civic_enrollments_t *other = store_open(*state);
+    civic_enrollment_t found;
+
+    for (int i = 0; i < 3; i++) {
+        const char *account = apr_psprintf(*state, "account-%d", i);
+
+        enrollments_add(store, account, account, 0, *state);
+        assert_int_equal(enrollments_find(other, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+        sql(apr_psprintf(*state, "ALTER TABLE civic_enrollments ADD COLUMN more_%d INT", i),
+            *state);
+        assert_int_equal(enrollments_find(other, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+        assert_int_equal(enrollments_find(store, &found, account, *state),
+                         CIVIC_ENROLLMENT_OK);
+    }
 }
 
 /* ---- what is wrong ---- */
@@ -275,10 +334,15 @@ static void no_such_driver(void **state)
 /* What people copy from the documentation is what the code expects. */
 static void the_documented_schema(void **state)
 {
+    static const char *const drivers[] = {"pgsql", "sqlite3", "mysql"};
     const char *text = (const char *)unit_read("doc/enrollment.md", *state).data;
 
-    for (const char *const *statement = civic_enrollment_schema; *statement; statement++) {
-        assert_case(strstr(text, apr_pstrcat(*state, *statement, ";\n", NULL)), *statement);
+    for (apr_size_t i = 0; i < COUNT(drivers); i++) {
+        for (const char *const *statement = civic_enrollment_schema(drivers[i]); *statement;
+             statement++) {
+            assert_case(strstr(text, apr_pstrcat(*state, *statement, ";\n", NULL)),
+                        *statement);
+        }
     }
     for (int i = 0; i < CIVIC_QUERIES; i++) {
         assert_case(strstr(text, apr_pstrcat(*state, "\n", civic_enrollment_query_defaults[i],
@@ -302,6 +366,8 @@ int main(void)
         STORED(a_code_for_one),
         STORED(shared_without_the_index),
         STORED(other_queries),
+        STORED(statements_do_not_heap_up),
+        STORED(tables_that_change),
         STORED(no_database_is_not_an_empty_one),
         STORED(rows_that_do_not_fit),
         STORED(a_refused_row_takes_all_back),
