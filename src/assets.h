@@ -4,6 +4,7 @@
 
 extern const char civic_asset_login_html[];
 extern const char civic_asset_message_html[];
+extern const char civic_asset_frame_html[];
 extern const char civic_asset_logout_html[];
 extern const char civic_asset_status_html[];
 extern const char civic_asset_link_html[];

@@ -9,6 +9,7 @@
 #include <mod_core.h>
 #include <string.h>
 
+#include "challenge.h"
 #include "cookie.h"
 #include "identity.h"
 #include "log.h"
@@ -100,15 +101,6 @@ static void note_use(request_rec *r, civic_lookup_t *lookup, const civic_dir_con
 }
 
 /* ---- no session ---- */
-
-static void challenge(request_rec *r)
-{
-    const char *realm = ap_auth_name(r);
-
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
-                   apr_pstrcat(r->pool, CIVIC_AUTH_TYPE " realm=\"", realm ? realm : "Civic",
-                               "\"", NULL));
-}
 
 static int has_just_completed(const civic_browser_t *browser, const civic_lookup_t *lookup)
 {
@@ -248,7 +240,7 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
         return status;
     }
     if (status == HTTP_UNAUTHORIZED) {
-        challenge(r);
+        civic_challenge(r, refusal.reason);
     }
     if (!civic_authn_is_for_person(r)) {
         return civic_refuse(r, what, refusal, CIVIC_AS_PROBLEM);
@@ -268,6 +260,10 @@ int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
     if (!return_path) {
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return civic_refuse(r, what, civic_refusal(CIVIC_RETURN_PATH, NULL), CIVIC_AS_PAGE);
+    }
+    if (civic_request_is_framed(r)) {
+        civic_refusal_log(r, what, refusal);
+        return civic_respond(r, status, civic_page_frame(r, refusal.reason, 1));
     }
     return login_page(r, lookup, refusal, scope, return_path);
 }
@@ -312,7 +308,7 @@ static const char *step_up_of(const apr_array_header_t *unmet)
 static int any_age_of_login(const apr_array_header_t *unmet)
 {
     for (int i = 0; unmet && i < unmet->nelts; i++) {
-        if (APR_ARRAY_IDX(unmet, i, civic_unmet_t).is_age_of_login) {
+        if (APR_ARRAY_IDX(unmet, i, civic_unmet_t).max_age) {
             return 1;
         }
     }

@@ -398,7 +398,7 @@ static void unmet_add(request_rec *r, const rule_t *rule, verdict_t verdict,
     unmet->words = words_for(r, rule, verdict);
     unmet->step_up =
         step_up_of(rule, verdict, session->record.scope, civic_conf_scope(civic_dir_conf(r)));
-    unmet->is_age_of_login = rule->kind->judge == fresh_judge;
+    unmet->max_age = rule->kind->judge == fresh_judge ? rule->limit : 0;
 }
 
 static int is_within(const ap_directive_t *node, const ap_directive_t *section)

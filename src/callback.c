@@ -41,16 +41,15 @@ typedef struct {
 /* ---- the request ---- */
 
 /* Before anything is read: a flood costs a digest each, and no more. */
-static civic_refusal_t count_attempt(const login_t *login)
+civic_refusal_t civic_callback_count(request_rec *r)
 {
-    request_rec *r = login->r;
-    civic_rate_t limit = civic_conf_callback_limit(login->conf);
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+    civic_rate_t limit = civic_conf_callback_limit(conf);
     int later = 0;
 
     if (limit.count > 0) {
-        later = civic_attempts_take(login->conf->runtime->attempts, r->useragent_addr,
-                                    login->conf->realm, sizeof(login->conf->realm), &limit,
-                                    civic_breaker_clock());
+        later = civic_attempts_take(conf->runtime->attempts, r->useragent_addr, conf->realm,
+                                    sizeof(conf->realm), &limit, civic_breaker_clock());
     }
     if (!later) {
         return civic_accepted();
@@ -402,7 +401,7 @@ static civic_refusal_t log_in(login_t *login)
     civic_refusal_t refusal;
     const char *state;
 
-    refusal = count_attempt(login);
+    refusal = civic_callback_count(login->r);
     if (refusal.reason == CIVIC_OK) {
         refusal = read_form(login, &state);
     }

@@ -78,6 +78,7 @@ static const civic_endpoint_t endpoints[] = {
     {"button.js", button_script},
     {"done.js", done_script},
     {"renew", civic_renew},
+    {"report", civic_report},
     {"image", civic_document_image},
     {NULL, NULL},
 };

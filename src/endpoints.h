@@ -8,6 +8,7 @@
 #define CIVIC_ENDPOINTS_H
 
 #include <httpd.h>
+#include "reason.h"
 
 /** One address: a row of the table in endpoints.c. */
 typedef struct civic_endpoint {
@@ -37,7 +38,11 @@ int civic_link(request_rec *r);
 int civic_recover(request_rec *r);
 int civic_jwks(request_rec *r);
 int civic_renew(request_rec *r);
+int civic_report(request_rec *r);
 int civic_document_image(request_rec *r);
+
+/** Counts one try of this client. @return CIVIC_OK; CIVIC_TOO_MANY_ATTEMPTS, with Retry-After */
+civic_refusal_t civic_callback_count(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */
 int civic_endpoint_method(request_rec *r, const char *allowed);

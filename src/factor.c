@@ -206,7 +206,7 @@ static int link_page(factor_t *factor, civic_refusal_t refusal)
     const char *sealed;
 
     if (r->main || (r->prev && r->prev->status != HTTP_OK) || !civic_authn_is_for_person(r)
-        || !state.return_path) {
+        || !state.return_path || civic_request_is_framed(r)) {
         return civic_authn_turn_away(r, NULL, refusal, NULL);
     }
     state.factor.use = CIVIC_STATE_LINK;

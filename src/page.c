@@ -25,13 +25,14 @@ const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool
     pages->logout = civic_words_page(language, civic_asset_logout_html, pool);
     pages->link = civic_words_page(language, civic_asset_link_html, pool);
     pages->codes = civic_words_page(language, civic_asset_codes_html, pool);
+    pages->frame = civic_words_page(language, civic_asset_frame_html, pool);
     pages->done = civic_words_page(language, civic_asset_done_html, pool);
     pages->recovery = civic_words_page(language, civic_asset_recovery_html, pool);
     return pages;
 }
 
-static const civic_reply_t *reply_make(request_rec *r, const char *type, const char *body,
-                                       const char *policy)
+static civic_reply_t *reply_make(request_rec *r, const char *type, const char *body,
+                                 const char *policy)
 {
     civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
 
@@ -43,7 +44,7 @@ static const civic_reply_t *reply_make(request_rec *r, const char *type, const c
 }
 
 /* AuthName as it was written: httpd keeps it with its quotes escaped. */
-static const char *site_name(request_rec *r)
+const char *civic_page_site(request_rec *r)
 {
     const char *name = ap_auth_name(r);
     char *plain, *out;
@@ -83,7 +84,7 @@ static apr_table_t *values_make(request_rec *r)
 {
     apr_table_t *values = apr_table_make(r->pool, 32);
 
-    apr_table_setn(values, "site", site_name(r));
+    apr_table_setn(values, "site", civic_page_site(r));
     apr_table_setn(values, "endpoint", civic_conf_endpoint(civic_server_conf(r->server)));
     apr_table_setn(values, "version", civic_asset_version);
     civic_page_style(r, values);
@@ -169,6 +170,7 @@ const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *
     apr_table_setn(values, "state", page->state);
     apr_table_setn(values, "issued", apr_ltoa(r->pool, (long)apr_time_sec(page->issued)));
     apr_table_setn(values, "library", app->library_script);
+    apr_table_setn(values, "page-reference", civic_request_reference(r));
     apr_table_setn(values, "method", r->method_number == M_GET ? "GET" : "other");
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "title", civic_words_text(language, "page.title.login"));
@@ -249,12 +251,54 @@ static const civic_reply_t *page_forbidden(request_rec *r)
         civic_page_policy(r, message_policy));
 }
 
+static const char frame_policy[] = "default-src 'none'; style-src 'self'; "
+                                   "form-action 'none'; base-uri 'none'; "
+                                   "frame-ancestors 'self'";
+
+/* Nothing in it acts: who is led to click it unawares gets a window with the page's own address. */
+const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int is_login)
+{
+    const civic_language_t *language = civic_request_language(r);
+    const civic_reason_info_t *info = civic_reason_info(reason);
+    apr_table_t *values = values_make(r);
+    const char *path = civic_request_return_path(r);
+    int is_get = r->method_number == M_GET,
+        is_step_up = is_login && reason == CIVIC_RULE_NOT_MET;
+    civic_reply_t *reply;
+
+    apr_table_setn(values, "title",
+                   is_step_up
+                       ? civic_words_text(language, "page.title.not-yet")
+                       : title_of(language, is_login ? HTTP_UNAUTHORIZED : info->status));
+    apr_table_setn(values, "words",
+                   civic_words_reason(language, is_step_up ? CIVIC_STEP_UP_REQUIRED : reason));
+    apr_table_setn(values, "reason", info->name);
+    apr_table_setn(values, "reference", civic_request_reference(r));
+    if (path && (is_get || is_login)) {
+        apr_table_setn(values, "open", path);
+    }
+    if (path && is_login) {
+        apr_table_setn(values, "login", "");
+    }
+    if (is_login && !is_get) {
+        apr_table_setn(values, "form-lost", civic_words_text(language, "page.form-lost"));
+    }
+    reply = reply_make(r, CIVIC_TYPE_HTML,
+                       civic_template_render(language->pages->frame, values, r->pool),
+                       civic_page_policy(r, frame_policy));
+    reply->is_framed = 1;
+    return reply;
+}
+
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, const char *retry)
 {
     const civic_language_t *language = civic_request_language(r);
     const civic_reason_info_t *info = civic_reason_info(reason);
     apr_table_t *values = values_make(r);
 
+    if (civic_request_is_framed(r)) {
+        return civic_page_frame(r, reason, reason == CIVIC_LINK_REQUIRED);
+    }
     if (reason == CIVIC_RULE_NOT_MET) {
         return page_forbidden(r);
     }
@@ -296,18 +340,43 @@ static void add_rules(json_t *problem, const apr_array_header_t *unmet)
     json_decref(rules);
 }
 
-/* Where a window may be opened to log in for this address (login.c). */
-static void add_login(json_t *problem, request_rec *r, const civic_reason_info_t *info)
+const char *civic_page_login_address(request_rec *r)
 {
-    const char *path = civic_request_return_path(r);
+    const char *path = civic_request(r)->endpoint ? NULL : civic_request_return_path(r);
 
-    if (info->status == HTTP_UNAUTHORIZED && path && !civic_request(r)->endpoint) {
-        const char *login =
-            apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
-                        "/login?return=", ap_escape_urlencoded(r->pool, path), NULL);
+    return path ? apr_pstrcat(r->pool, civic_conf_endpoint(civic_server_conf(r->server)),
+                              "/login?return=", ap_escape_urlencoded(r->pool, path), NULL)
+                : NULL;
+}
 
+/* What a page of the site says to the person, whose login it offers (button.js). */
+static void add_dialog(json_t *problem, request_rec *r, civic_reason reason)
+{
+    const civic_language_t *language = civic_request_language(r);
+    const char *words = civic_words_fill(r->pool, language, "dialog.words", "reason",
+                                         civic_words_reason(language, reason), NULL);
+
+    json_object_set_new(problem, "dialog",
+                        json_pack("{s:s, s:s, s:s, s:s, s:s}", "lang", language->tag, "dir",
+                                  language->direction, "words", words, "login",
+                                  civic_words_text(language, "dialog.login"), "cancel",
+                                  civic_words_text(language, "dialog.cancel")));
+}
+
+/* Where a window may be opened to log in for this address (login.c), which needs no telling there. */
+static void add_login(json_t *problem, request_rec *r, civic_reason reason)
+{
+    const civic_request_t *known = civic_request(r);
+    const char *login = civic_page_login_address(r);
+
+    if (civic_reason_info(reason)->status != HTTP_UNAUTHORIZED || !civic_request_return_path(r)
+        || (known->endpoint && !known->asking)) {
+        return;
+    }
+    if (login) {
         json_object_set_new(problem, "login", json_string(login));
     }
+    add_dialog(problem, r, reason);
 }
 
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
@@ -325,7 +394,7 @@ const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason)
     const char *text;
 
     add_rules(problem, civic_request(r)->unmet);
-    add_login(problem, r, info);
+    add_login(problem, r, reason);
     text = civic_json_own(problem, r->pool) ? civic_json_text(problem, r->pool) : NULL;
     return reply_make(r, CIVIC_TYPE_PROBLEM, text ? text : "{}", NULL);
 }

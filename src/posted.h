@@ -1,7 +1,7 @@
 /* posted.h - a form that met no session, on its way into the login page.
  *
  * The page carries what was sent, as it was: the server keeps nothing and takes nothing apart.
- * The browser sends it again after the login (assets/form.js). Only a form that a page of this very site has
+ * The browser sends it again after the login (assets/form.js), before CivicOnLogin. Only a form that a page of this very site has
  * sent is kept: else another site could have something done in the name of whoever logs in.
  */
 #ifndef CIVIC_POSTED_H

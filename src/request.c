@@ -139,10 +139,18 @@ civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *
     return lookup_get(r, application, 1);
 }
 
+/* No 0 O 1 I: people read it out over the telephone. */
+static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+void civic_request_refer(request_rec *r, const char *word)
+{
+    if (word && strlen(word) == 8 && strspn(word, letters) == 8) {
+        civic_request(civic_request_first(r))->reference = apr_pstrdup(r->pool, word);
+    }
+}
+
 const char *civic_request_reference(request_rec *r)
 {
-    /* No 0 O 1 I: people read it out over the telephone. */
-    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     request_rec *first = civic_request_first(r);
     civic_request_t *known = civic_request(first);
     unsigned char random[8];
@@ -271,6 +279,19 @@ civic_refusal_t civic_request_body_of_own_page(request_rec *r, const char *type,
                              apr_pstrcat(r->pool, type, " is expected", NULL));
     }
     return civic_body_read(r, text, len);
+}
+
+int civic_request_is_framed(request_rec *r)
+{
+    static const char *const frames[] = {"iframe", "frame", "embed", "object", "fencedframe"};
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+
+    for (apr_size_t i = 0; dest && i < sizeof(frames) / sizeof(*frames); i++) {
+        if (!strcmp(dest, frames[i])) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int civic_request_is_navigation(request_rec *r)

@@ -41,7 +41,8 @@ typedef struct {
     const char *words;   /* for the person */
     const char *step_up; /* the scope request that may show what is missing; NULL: none */
     int is_known;        /* 0: it could not be judged */
-    int is_age_of_login; /* a new login meets it */
+    apr_interval_time_t
+        max_age; /* of the login: a new one meets it; 0: it is about something else */
     const struct ap_directive_t *section; /* where the rule stands */
 } civic_unmet_t;
 
@@ -116,6 +117,9 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
+/** Go by the reference of an earlier page, where this is one: what is logged from here on has it. */
+void civic_request_refer(request_rec *r, const char *word);
+
 /** The language of the answer: CivicLanguage, else what the browser prefers. */
 const civic_language_t *civic_request_language(request_rec *r);
 
@@ -155,6 +159,9 @@ int civic_request_is_own_origin(request_rec *r, const char *origin);
  * Origin and Access-Control-Request-Method, without credentials and without a body?
  */
 int civic_request_is_preflight(request_rec *r);
+
+/** Will the answer stand within another page, as far as the browser says (Sec-Fetch-Dest)? */
+int civic_request_is_framed(request_rec *r);
 
 /** Does a person look at the answer (a navigation), or a program? Sec-Fetch-*, else Accept. */
 int civic_request_is_navigation(request_rec *r);

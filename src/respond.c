@@ -27,14 +27,16 @@ static void header_remove(request_rec *r, const char *name)
 
 /* Nobody elsewhere keeps hold of a window that shows a page of ours; a window that it opens may keep
  * hold of it. No page of ours needs a sensor. An embedder policy of the site would keep Civic's
- * library away. */
-static void page_headers(request_rec *r)
+ * library away; in a frame there is none, and the page around may ask for that policy. */
+static void page_headers(request_rec *r, const civic_reply_t *reply)
 {
     header_set(r, "Cross-Origin-Opener-Policy", "same-origin-allow-popups");
     header_set(r, "Permissions-Policy",
                "accelerometer=(), camera=(), display-capture=(), geolocation=(), "
                "gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()");
-    header_remove(r, "Cross-Origin-Embedder-Policy");
+    if (!reply->is_framed) {
+        header_remove(r, "Cross-Origin-Embedder-Policy");
+    }
     header_remove(r, "Cross-Origin-Embedder-Policy-Report-Only");
     header_remove(r, "Cross-Origin-Opener-Policy-Report-Only");
 }
@@ -60,7 +62,7 @@ static void reply_headers(request_rec *r, const civic_reply_t *reply)
         header_set(r, "ETag", reply->etag); /* a weak one, whatever mod_deflate makes of it */
     }
     if (!strcmp(reply->content_type, CIVIC_TYPE_HTML)) {
-        page_headers(r);
+        page_headers(r, reply);
     }
 }
 

@@ -24,6 +24,7 @@ typedef struct civic_reply {
     const char *body;
     const char *policy;   /* Content-Security-Policy; NULL: nothing may load */
     const char *language; /* of what people read in it; NULL: none */
+    int is_framed;        /* a page of the site has it in a frame */
     civic_keeping keep;
     const char *etag; /* NULL: none */
     apr_size_t bytes; /* of a body that is no text; 0: it is text */

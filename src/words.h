@@ -9,6 +9,7 @@
  *   "rule.<...>"     which Require rule keeps him out (authz.c)
  *   "page.<...>"     fixed words of pages: {{page.<...>}} in a template
  *   "login.<...>"    what login.js says
+ *   "dialog.<...>"   the dialog of button.js (page.c)
  *   "_name", "_dir"  the language's own name; ltr or rtl
  *
  * {name} in a text is a placeholder: where it stands is the language's choice.

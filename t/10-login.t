@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 
 use lib 't/lib';
+use Civic::Check qw(challenge);
 use Civic::Client ();
 use Civic::Log ();
 
@@ -16,7 +17,7 @@ my $mark = Civic::Log::mark();
 # ---- the page ----
 my $answer = $client->get('/members/index.html?a=1&b=2');
 is($answer->code, 401, 'without a session: 401');
-is($answer->header('WWW-Authenticate'), 'Civic realm="Members"', 'it says which scheme and realm');
+is($answer->header('WWW-Authenticate'), challenge('Members', '/members/index.html?a=1&b=2'), 'it says which scheme and realm, and where a login is to be had');
 is($answer->header('Cache-Control'), 'no-store', 'no cache keeps the page');
 unlike($answer->content, qr/SECRET-CONTENT/, 'nothing of what is protected');
 is(length $answer->content, $answer->header('Content-Length'), 'its length is that of the page');

@@ -6,13 +6,13 @@ use warnings FATAL => 'all';
 use Apache::Test qw(-withtestmore);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Client ();
 use Civic::Log ();
 
 my %place = (ANONYMOUS_LOGIN => 'anonymous', BASIC_SIGNUP => 'members', PROOF_OF_IDENTITY => 'proof');
 my @ranks = qw(ANONYMOUS_LOGIN BASIC_SIGNUP PROOF_OF_IDENTITY);
-plan tests => 9 * 2 + 31;
+plan tests => 9 * 2 + 35;
 
 # Every scope held against every scope asked for.
 for my $held (0 .. 2) {
@@ -39,7 +39,12 @@ like($answer->content, qr/asks for more than you have shown/, 'in words');
 is(scalar(grep {/refused: step-up-required \(BASIC_SIGNUP does not cover PROOF_OF_IDENTITY\)/} Civic::Log::lines($mark)),
     1, 'and one line says what was held');
 $mark = Civic::Log::mark();
-refused($client->fetch('/proof/'), 'step-up-required', $mark, 'a script is told so');
+refused($answer = $client->fetch('/proof/'), 'step-up-required', $mark, 'a script is told so');
+my $proof = challenge('Proof', '/proof/', 'error="insufficient_user_authentication"');
+is($answer->header('WWW-Authenticate'), $proof, 'in the challenge as well, by the name that RFC 9470 has for it');
+is($client->request('HEAD', '/proof/', { Accept => '*/*' })->header('WWW-Authenticate'), $proof, 'which HEAD has');
+is($client->get('/proof/')->header('WWW-Authenticate'), $proof, 'and the page, too');
+unlike(Civic::Client->new->fetch('/proof/')->header('WWW-Authenticate'), qr/error/, 'who has no session lacks nothing else');
 is($client->get('/members/')->code, 200, 'meanwhile the session opens what it did');
 
 ($answer) = $client->login('/proof/?a=1');

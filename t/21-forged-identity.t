@@ -167,6 +167,6 @@ for my $defines ([], ['CivicFirst']) {
     # The endpoints tell nothing of them either.
     my @seen = grep {
         Civic::Raw::request($port, 'GET', "/civic/$_", $LINES{repeated} . $cookie)->raw =~ $FORGED
-    } qw(session logout callback renew login.js page.css other);
+    } qw(session logout callback renew report login.js page.css other);
     is("@seen", '', "$order: nor do the module's own addresses");
 }

@@ -34,7 +34,7 @@ my @GOOD = (
     '/?"><script>', "/'x",
 );
 
-plan tests => 5 * @EVIL + 4 * @GOOD + 52;
+plan tests => 6 * @EVIL + 5 * @GOOD + 52;
 
 my $client = Civic::Client->new;
 my $port = $ENV{CIVIC_PORT_SITE};
@@ -59,6 +59,8 @@ for my $evil (@EVIL) {
     is($answer->code . join(' ', $answer->header('Location')), '400', "form: refused: $name");
     $answer = $client->get('/civic/login?return=' . encoded($evil));
     like($answer->code . join(' ', $answer->header('Location')), qr{^4(?:00|14)$}, "login: refused: $name");
+    $answer = $client->get('/civic/login?return=/open/&then=' . encoded($evil));
+    like($answer->code . join(' ', $answer->header('Location')), qr{^4(?:00|14)$}, "then: refused: $name");
     # Bytes as characters of the same number: JSON has no others.
     my $json = $JSON->latin1->encode({ return => $evil });
     $answer = $client->post_json('/civic/logout', $json);
@@ -81,6 +83,8 @@ for my $good (@GOOD) {
     is($answer->code . " $location", "303 $good", "form: taken as it is: $name");
     $answer = $client->get('/civic/login?return=' . encoded($good));
     is($answer->code . ' ' . ($answer->header('Location') // '') =~ s{^https://localhost:$port}{}r, "303 $good", "login: taken as it is: $name");
+    $answer = $client->get('/civic/login?return=/open/&then=' . encoded($good));
+    is($answer->code . ' ' . ($answer->header('Location') // '') =~ s{^https://localhost:$port}{}r, "303 $good", "then: taken as it is: $name");
     $answer = $client->post_json('/civic/logout', { return => $good });
     is($client->json($answer)->{location}, $good, "JSON: taken as it is: $name");
     $answer = $client->get('/civic/logout?return=' . encoded($good));

@@ -29,7 +29,7 @@ my %SITES = (
 );
 # Which methods each takes. (What `login` answers is up to the address that it is asked about.)
 my %ALLOWED = (
-    (map { ($_ => 'POST') } qw(callback renew link recover)),
+    (map { ($_ => 'POST') } qw(callback renew report link recover)),
     (map { ($_ => 'GET') } qw(session jwks.json login.js page.css factor.css form.js button.js done.js)),
     logout => 'GET POST',
 );

@@ -1,5 +1,6 @@
 # Where a site's own login button leads afterwards is an address of the site: who may write attributes into
-# a page, as markup that was cleaned allows, gets no script run by them. See t/snippets/button.mjs.
+# a page, as markup that was cleaned allows, gets no script run by them. And it leads there when the window that
+# it has opened says so, at no other word. See t/snippets/button.mjs.
 use strict;
 use warnings FATAL => 'all';
 
@@ -8,7 +9,7 @@ use Apache::Test qw(-withtestmore);
 use lib 't/lib';
 use Civic::Env ();
 
-plan tests => 12;
+plan tests => 22;
 
 my $source = Civic::Env::source_dir();
 open my $node, '-|', 'node', "$source/t/snippets/button.mjs", "$source/src/assets/button.js" or die "node: $!";

@@ -18,7 +18,7 @@ my @POLYGLOTS = (
     q{<!--#exec cmd="EVIL" -->}, q{<EVIL/onclick=1>}, q{%3Cscript%3EEVIL()%3C/script%3E}, q{%22%3E%3CEVIL%3E}, q{\\"-EVIL()//},
 );
 
-plan tests => 4 * @POLYGLOTS + 30;
+plan tests => 4 * @POLYGLOTS + 42;
 
 my $client = Civic::Client->new;
 my $port = $ENV{CIVIC_PORT_SITE};
@@ -32,7 +32,7 @@ sub encoded { return $_[0] =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 my %ELEMENTS = map { $_ => 1 } qw(!doctype html head meta title link script body main p h1 button span noscript a code form input div ul li);
 my %ATTRIBUTES = map { $_ => 1 } qw(lang dir charset name content rel href src defer id class role aria-live type hidden disabled
     method action value data-app-id data-scope data-hide-intro data-state data-reason data-method data-callback data-session data-issued
-    data-library data-integrity data-step data-renew data-style data-words tabindex aria-labelledby);
+    data-library data-integrity data-step data-renew data-report data-reference data-style data-words tabindex aria-labelledby);
 
 sub strangers {
     my $html = shift;
@@ -100,6 +100,7 @@ $answer = Civic::Raw::request($ENV{CIVIC_PORT_PLAIN}, 'GET', '/members/', $Civic
 is(join("\n", $answer->code, faults_of($answer)), 403, 'plain http');
 
 # ---- names of the configuration ----
+my $CHALLENGE = qr{^Civic realm="(?:[^"\\]|\\.)*"(?:, login="[\w/?=%.-]+")?$};
 my $server = Civic::Server->new(ports => ['SELF'], conf => <<'END');
 Listen 127.0.0.1:${CIVIC_PORT_SELF}
 <VirtualHost 127.0.0.1:${CIVIC_PORT_SELF}>
@@ -121,6 +122,9 @@ Listen 127.0.0.1:${CIVIC_PORT_SELF}
     <Location "/c">
         AuthName "it's \\\"quoted\\\" & {{state}} {{/}} ü"
     </Location>
+    <Location "/e">
+        AuthName "%{HTTP:X-Name}"
+    </Location>
     <Location "/civic/logout">
         AuthName "</h1><script>EVIL()</script>"
     </Location>
@@ -132,7 +136,15 @@ for my $path ('/a', '/b', '/c', '/d', '/civic/logout') {
     $answer = Civic::Raw::request($port, 'GET', $path, $Civic::Raw::NAVIGATE);
     is(join("\n", faults_of($answer)), '', "AuthName of $path");
     my $realm = $answer->header('WWW-Authenticate');
-    ok(!defined $realm || $realm =~ /^Civic realm="(?:[^"\\]|\\.)*"$/, "its header is one challenge: $path") or diag $realm;
+    ok(!defined $realm || $realm =~ $CHALLENGE, "its header is one challenge: $path") or diag $realm;
+}
+# A name that is an expression, and holds what a request does.
+for my $row ([ 'x", error="y', 'x\\", error=\\"y' ], [ 'x\\', 'x\\\\' ], [ 'a\\"b\\\\c', undef ], [ "t\tb", 't b' ], [ 'x' x 5000, 'x' x 256 ], [ '"' x 5000, '\\"' x 256 ]) {
+    my ($name, $shown) = @$row;
+    my $realm = Civic::Raw::request($port, 'GET', '/e', "${Civic::Raw::NAVIGATE}X-Name: $name\r\n")->header('WWW-Authenticate');
+    my $what = substr $name, 0, 20;
+    like($realm, $CHALLENGE, "a name from a request: $what");
+    ok(!defined $shown || $realm =~ /^Civic realm="\Q$shown\E", login=/, 'is quoted, and bounded') or diag $realm;
 }
 $answer = Civic::Raw::request($port, 'GET', '/c', $Civic::Raw::NAVIGATE);
 like($answer->body, qr/<p class="civic-site">it(?:'|&#39;)s [^<]*&quot;quoted[^<]*&quot; &amp; \{\{state\}\} \{\{\/\}\} \xc3\xbc<\/p>/,

@@ -9,6 +9,7 @@ use Digest::SHA qw(sha1_base64);
 use File::Path qw(make_path);
 
 use lib 't/lib';
+use Civic::Check qw(challenge);
 use Civic::Client ();
 use Civic::Raw ();
 use Civic::Server ();
@@ -176,7 +177,7 @@ is(codes('/reports/', ''), join(' ', map { "$_:401" } @METHODS), 'all methods ar
 
 # ---- .htaccess ----
 $answer = Civic::Raw::request($port, 'GET', '/htaccess/', $Civic::Raw::NAVIGATE);
-is($answer->code . ' ' . $answer->header('WWW-Authenticate'), '401 Civic realm="Folder"', '.htaccess protects');
+is($answer->code . ' ' . $answer->header('WWW-Authenticate'), '401 ' . challenge('Folder', '/htaccess/'), '.htaccess protects');
 is(Civic::Raw::request($port, 'GET', '/htaccess/', $session)->code, 200, 'and a session opens');
 is(Civic::Raw::request($port, 'GET', '/htaccess/off/')->code, 200, 'it opens a folder where it may');
 is(Civic::Raw::request($port, 'GET', '/htaccess/pass/')->code, 401, '"pass" alone opens nothing');

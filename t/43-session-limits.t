@@ -7,7 +7,7 @@ use Apache::Test qw(-withtestmore);
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Client ();
 use Civic::Log ();
 use Civic::Server ();
@@ -51,7 +51,7 @@ like(join("\n", Civic::Log::lines($mark)), qr/session-expired \(idle for [2-9] s
     'the log says for how long');
 $mark = Civic::Log::mark();
 refused($client->fetch('/idle/'), 'session-expired', $mark, 'a script is told so');
-is(($answer->header('WWW-Authenticate') // ''), 'Civic realm="Idle"', 'by a challenge as ever');
+is(($answer->header('WWW-Authenticate') // ''), challenge('Idle', '/idle/'), 'by a challenge as ever');
 
 # The limits are each location's: elsewhere the session is as good as before.
 is($client->get('/members/')->code, 200, 'elsewhere it is good');

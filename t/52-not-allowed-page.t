@@ -9,7 +9,7 @@ use Apache::Test qw(-withtestmore);
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Raw ();
 use Civic::Server ();
 
@@ -173,7 +173,7 @@ $mark = $server->mark;
 refused($shown->get('/r/api'), 'rule-not-met', $mark, 'CivicUnauthenticated 401');
 like($shown->get('/r/api')->content_type, qr/problem\+json/, 'is for programs');
 is($basic->get('/r/api')->code, 401, 'also where more could be shown');
-is($basic->get('/r/api')->header('WWW-Authenticate'), 'Civic realm="Rules"', 'with the scheme');
+is($basic->get('/r/api')->header('WWW-Authenticate'), challenge('Rules', '/r/api', 'error="insufficient_user_authentication"'), 'with the scheme, and that it takes more');
 $answer = $basic->fetch('/r/page');
 is($answer->code . ' ' . Civic::Client::login_page($answer)->{scope}, '403 PROOF_OF_IDENTITY', 'CivicUnauthenticated page is for people');
 says($_->[0], '/r/pass', @$_[ 1 .. 3 ]) for [ $shown, $old, undef, 'CivicUnauthenticated pass' ],
@@ -250,7 +250,7 @@ is($client->get('/r/hour')->code, 200, 'the session lives on');
 $mark = $server->mark;
 $answer = $client->fetch('/r/fresh');
 refused($answer, 'login-not-fresh', $mark, 'for a program');
-is($answer->header('WWW-Authenticate'), 'Civic realm="Rules"', 'with the scheme');
+is($answer->header('WWW-Authenticate'), challenge('Rules', '/r/fresh', 'error="insufficient_user_authentication"', 'max_age="2"'), 'with the scheme, and how recent it must be');
 says($client, '/r/freshAge', undef, undef, 'an alternative that needs no fresh login');
 is(Civic::Client::login_page($client->get('/r/freshAny'))->{reason}, 'login-not-fresh', 'one that does not help');
 ($answer) = $client->login('/r/fresh');

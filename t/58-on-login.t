@@ -11,7 +11,7 @@ use Civic::Client ();
 use Civic::Log ();
 use Civic::Server ();
 
-plan tests => 41;
+plan tests => 43;
 
 my $server = Civic::Server->new(ports => [qw(SITE OTHER SANDBOX SANDBOX_PLAIN)]);
 my $root = $server->dir . '/htdocs';
@@ -88,6 +88,13 @@ my $page = Civic::Client::login_page($client->get('/members/'));
 my $token = $client->{sandbox}->token(appId => 'CO-ALPHA');
 my @answers = map { $client->callback($token, $page->{state}) } 1, 2;
 is($_->code . $client->json($_)->{location}, '200/welcome?return=/members/', 'the same answer, whenever the page asks') for @answers;
+
+# A form goes first (assets/form.js); who takes it back comes by the page.
+$client = $server->client;
+$page = Civic::Client::login_page($client->post_form('/members/?x=1', 'a=1', 'Content-Type' => 'application/x-www-form-urlencoded'));
+ok($page->{state}, 'a form gets the login page');
+$token = $client->{sandbox}->token(appId => 'CO-ALPHA');
+is($client->json($client->callback($token, $page->{state}))->{location}, '/welcome?return=/members/%3Fx%3D1', 'and the login leads where any other does');
 
 # ---- no circles ----
 is(leads('/welcome'), '/welcome', 'who asked for the page itself gets there straight');

@@ -18,7 +18,7 @@ use Civic::Server ();
 my @TAGS = qw(en de es fr ja pt);
 my %words = map { ($_ => read_words(Civic::Env::source_dir() . "/src/languages/$_.json")) } @TAGS;
 my $hebrew = read_words("$ENV{CIVIC_T}/conf/hebrew.json");
-plan tests => 6 * 11 + 33 + 8 + 7 + 15 + 3 + 4 + 5;
+plan tests => 6 * 12 + 33 + 11 + 7 + 16 + 3 + 4 + 5;
 
 sub read_words {
     my $path = shift;
@@ -80,6 +80,19 @@ sub shown {
     return $text;
 }
 
+# What button.js is to say: of what a program is told.
+sub dialog_of { my $answer = shift; return Civic::Client->json($answer)->{dialog} }
+sub dialog_in {
+    my ($tag, $texts, $reason) = @_;
+    return {
+        lang   => $tag,
+        dir    => $texts->{_dir},
+        words  => $texts->{'dialog.words'} =~ s/\{reason\}/$texts->{"reason.$reason"}/r,
+        login  => $texts->{'dialog.login'},
+        cancel => $texts->{'dialog.cancel'}
+    };
+}
+
 # What the login page's script says: key => text.
 sub script_words { return { map { split /=/, $_, 2 } split /\n/, $_[0]{words} } }
 
@@ -108,6 +121,7 @@ for my $tag (@TAGS) {
     my $problem = $client->json($answer);
     is($problem->{detail}, $texts->{'reason.login-required'}, "$tag: problem+json");
     is($problem->{title}, $texts->{'page.title.unauthorized'}, "$tag: its title");
+    is_deeply($problem->{dialog}, dialog_in($tag, $texts, 'login-required'), "$tag: what a page says that asks for the login");
     is("$problem->{reason} $problem->{type}", 'login-required urn:civic:reason:login-required', "$tag: its reason is always the same");
     is($answer->header('Content-Language'), $tag, "$tag: and says in which language it is");
     $answer = $client->get('/civic/logout', @accept);
@@ -157,6 +171,9 @@ is(language_of($client->get('/german/', 'Accept-Language' => 'ja')), 'de de ltr'
 is(language_of($client->get('/german/')), 'de de ltr', 'and where it prefers nothing');
 is(language_of($client->get('/german/auto/', 'Accept-Language' => 'ja')), 'ja ja ltr', 'CivicLanguage auto below');
 is($client->json($client->fetch('/german/', 'Accept-Language' => 'ja'))->{detail}, $words{de}{'reason.login-required'}, 'CivicLanguage: for programs, too');
+is_deeply(dialog_of($client->fetch($_, 'Accept-Language' => 'ja')), dialog_in('de', $words{de}, 'login-required'),
+    "CivicLanguage: what a page says: $_") for qw(/german/ /civic/login?return=/german/&popup=1);
+is(dialog_of($client->fetch('/civic/login?return=/german/auto/', 'Accept-Language' => 'ja'))->{lang}, 'ja', 'as the location has it');
 my $page = Civic::Client::login_page($client->get('/german/'));
 $answer = $client->post_json('/civic/callback', { token => 'x', state => $page->{state} }, 'Accept-Language' => 'de');
 is($client->json($answer)->{detail}, $words{de}{'reason.token-format'}, 'the callback answers in the language that the page asks for');
@@ -188,6 +205,7 @@ has($answer, $hebrew->{'page.button.login'}, 'a file: its words');
 has($answer, $words{en}{'page.no-script'}, 'a file: English where it has none');
 is(script_words(Civic::Client::login_page($answer))->{loading}, $hebrew->{'login.loading'}, 'a file: the script');
 is(script_words(Civic::Client::login_page($answer))->{done}, "\x{2066}$words{en}{'login.done'}\x{2069}", 'and English there, which keeps its direction');
+is_deeply(dialog_of($client->fetch('/members/', 'Accept-Language' => 'he')), dialog_in('he', $hebrew, 'login-required'), 'a file: what a page says');
 my @lines = grep {/CivicLanguageFile/} split /\n/, $server->error_log;
 my $missing = grep { !/^_/ && !exists $hebrew->{$_} } keys %{ $words{en} };
 my $count = grep { !/^_/ } keys %{ $words{en} };

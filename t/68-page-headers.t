@@ -36,7 +36,7 @@ my %OWN = (
 my @NONE = qw(Cross-Origin-Embedder-Policy Cross-Origin-Embedder-Policy-Report-Only Content-Security-Policy-Report-Only
     Cross-Origin-Opener-Policy-Report-Only Expires ETag Last-Modified);
 
-plan tests => 4 * keys(%WAYS) + 26;
+plan tests => 4 * keys(%WAYS) + 29;
 
 my $server = Civic::Server->new(ports => [sort keys %WAYS]);
 $server->write_conf("LoadModule deflate_module \${CIVIC_MODULES}/mod_deflate.so\n" . join '',
@@ -72,6 +72,12 @@ my $lost = ask('ERRORS', 'GET', '/nowhere');
 is($lost->code, 404, 'an ErrorDocument that nobody may see leaves the status alone');
 unlike($lost->body, qr/civic-login/, 'and is no login page');
 is(scalar(my @policies = $lost->header('Content-Security-Policy')), 1, 'with the policy of the site');
+
+# In a frame, the page around may ask for an embedder policy: what the site says stays.
+my $frame = ask('SET', 'GET', '/members/', $nav =~ s/document/iframe/r);
+is($frame->header('Cross-Origin-Embedder-Policy'), 'require-corp', 'what stands in a frame keeps the embedder policy of the site');
+like($frame->header('Content-Security-Policy'), qr/^default-src 'none'; .*frame-ancestors 'self'$/, 'beside its own');
+is(ask('NOTHING', 'GET', '/members/', $nav =~ s/document/iframe/r)->header('Cross-Origin-Embedder-Policy'), undef, 'and has none of its own');
 
 # ---- compressed ----
 my %gzip = (lines => "${nav}Accept-Encoding: gzip\r\n");

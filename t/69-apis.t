@@ -8,7 +8,7 @@ use Apache::Test qw(-withtestmore);
 use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
-use Civic::Check qw(refused);
+use Civic::Check qw(challenge refused);
 use Civic::Client ();
 use Civic::Log ();
 
@@ -38,12 +38,12 @@ my @who = (
     [ 'a client of an API',     'GET',     { Accept => 'application/json' } ],
     [ 'OPTIONS',                'OPTIONS', fetched('cors', 'empty', Accept => '*/*') ],
 );
-# what is missing, the path, the reason
+# what is missing, the path, the reason, what the challenge says of it (RFC 9470)
 my @missing = (
     [ 'no session',           '/apis/x?a=1&b=2', 'login-required' ],
     [ 'an expired one',       '/apis/short',     'session-expired' ],
-    [ 'one that shows less',  '/apis/document',  'step-up-required' ],
-    [ 'one that is too old',  '/apis/fresh',     'login-not-fresh' ],
+    [ 'one that shows less',  '/apis/document',  'step-up-required', 'error="insufficient_user_authentication"' ],
+    [ 'one that is too old',  '/apis/fresh',     'login-not-fresh', 'error="insufficient_user_authentication"', 'max_age="1"' ],
 );
 
 my $preflight = { Origin => 'https://app.example', 'Access-Control-Request-Method' => 'PUT', Accept => '*/*', 'Sec-Fetch-Mode' => 'cors',
@@ -66,7 +66,7 @@ my @near = (
 );
 my @methods = qw(GET POST PUT DELETE PATCH HEAD PROPFIND);
 
-plan tests => 2 * @who * @missing + 2 * @near + @methods + 68;
+plan tests => (3 * @who - 1) * @missing + 2 * @near + @methods + 83;
 
 my $client = Civic::Client->new;
 my $jane = Civic::Client->logged_in('/members/');
@@ -74,24 +74,36 @@ sleep 2; # until her login is too old for two of the locations
 
 # ---- programs ----
 for my $row (@missing) {
-    my ($missing, $path, $reason) = @$row;
+    my ($missing, $path, $reason, @lacks) = @$row;
     for my $who (@who) {
         my ($name, $method, $headers, $body) = @$who;
         my $mark = Civic::Log::mark();
         my $answer = ($reason eq 'login-required' ? $client : $jane)->request($method, $path, $headers, $body);
         if ($method eq 'HEAD') {
             is($answer->code . $answer->header('Content-Type'), '401application/problem+json', "$missing: $name");
-            is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', "$missing: $name: by which scheme");
+            is($answer->header('WWW-Authenticate'), challenge('APIs', $path, @lacks), "$missing: $name: told where to log in, without a body");
             next;
         }
         refused($answer, $reason, $mark, "$missing: $name: no page");
-        is(join(' ', $answer->header('WWW-Authenticate'), $client->json($answer)->{login}),
-            'Civic realm="APIs" /civic/login?return=' . $path =~ s/([^\w.-])/sprintf '%%%02x', ord $1/ger, "$missing: $name: told where to log in");
+        is($answer->header('WWW-Authenticate'), challenge('APIs', $path, @lacks), "$missing: $name: told where to log in");
+        like($answer->header('WWW-Authenticate'), qr/ login="\Q${\ $client->json($answer)->{login}}\E"/, "$missing: $name: there as well");
     }
 }
 is($client->fetch('/apis/x')->header('Set-Cookie'), undef, 'no login begins by it');
-is($client->json($jane->request('GET', '/nobody/', { Accept => '*/*' }))->{login}, undef, 'none is offered that would not help');
-is($client->json($client->post_json('/civic/callback', '{}'))->{login}, undef, 'nor by the callback');
+# The challenge is bounded; the body is not.
+for my $row ([ 1900, 1 ], [ 2100, 0 ]) {
+    my ($length, $said) = @$row;
+    my $answer = $client->fetch('/apis/' . 'x' x $length);
+    is($answer->header('WWW-Authenticate') =~ /login=/ ? 1 : 0, $said, "a path of $length bytes: in the challenge, or not");
+    is(length $client->json($answer)->{login}, $length + length '/civic/login?return=%2fapis%2f', 'in the body as ever');
+}
+sub offered { my $problem = $client->json(shift); return join ' ', grep { $problem->{$_} } qw(login dialog) }
+is(offered($client->fetch('/apis/x')), 'login dialog', 'and how to ask for it');
+is(offered($client->fetch('/civic/login?return=/apis/x')), 'dialog', 'as that login itself says');
+is(offered($jane->request('GET', '/nobody/', { Accept => '*/*' })), '', 'none is offered that would not help');
+is(offered($jane->fetch('/civic/login?return=/nobody/')), '', 'nor by the login of that address');
+is(offered($client->post_json('/civic/callback', '{}')), '', 'nor by the callback');
+like($client->json($jane->fetch('/apis/document'))->{dialog}{words}, qr/^This page asks for more .* Nothing on this page is lost\.$/, 'it says why');
 
 # ---- the login that they are told of ----
 my $login = $client->json($client->fetch('/apis/strict/x?y=z'))->{login};
@@ -100,13 +112,15 @@ is($answer->code, 401, 'a window of its own: 401');
 my $page = Civic::Client::login_page($answer);
 is("@$page{'app-id', 'scope'}", 'CO-BETA PROOF_OF_IDENTITY', 'the login of that location, for which programs alone come');
 like($answer->content, qr/<title>Log in - APIs</, 'with its name');
-is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', 'and scheme');
+is($answer->header('WWW-Authenticate'), 'Civic realm="APIs"', 'and scheme: this is where a login is to be had');
 is($answer->header('Cache-Control'), 'no-store', 'which nobody keeps');
 my $token = $client->{sandbox}->token(appId => 'CO-BETA', scope => 'PROOF_OF_IDENTITY');
 $answer = $client->callback($token, $page->{state});
 is($client->json($answer)->{location}, "$login&popup=1", 'it leads back to the window');
 $answer = $client->get("$login&popup=1");
 is($answer->code, 200, 'which is done');
+is($client->get("$login&popup=1&window=1-2-3-4")->code, 200, 'whatever its name');
+is($client->fetch("$login&popup=1")->code, 200, 'and so a script hears that it is open');
 like($answer->content, qr{data-step="done".*You can close this window.*href="/apis/strict/x\?y=z"}s, 'and says so');
 like($answer->header('Content-Security-Policy'), qr/^default-src 'none'; .*script-src 'self'$/, 'its policy lets the closing script in, and no more');
 is($answer->header('Cache-Control'), 'no-store', 'nobody keeps it');
@@ -124,6 +138,12 @@ is(login_of($new, 'return=/beta/'), 'CO-BETA BASIC_SIGNUP', 'another location, a
 is(login_of($new, 'return=/anonymous/&scope=PROOF_OF_IDENTITY&application=CO-BETA&appId=CO-BETA'), 'CO-ALPHA ANONYMOUS_LOGIN', 'whatever the query says');
 is(login_of($new, 'return=/apis/optional'), 'CO-ALPHA BASIC_SIGNUP', 'one that lets everybody in offers it, too');
 is(login_of($jane, 'return=/apis/optional'), 'none', 'once');
+is(login_of($new, 'return=/proof/&then=/open/'), 'CO-ALPHA PROOF_OF_IDENTITY', 'wherever it goes on then');
+is(login_of($new, 'return=/open/&then=/proof/'), 'none', 'for which nothing is asked');
+is($jane->get('/civic/login?return=/members/&then=/open/%3Fa%3Db')->header('Location') =~ s{^https://localhost:\d+}{}r, '/open/?a=b', 'there it goes');
+like($jane->get('/civic/login?return=/members/&then=/open/&popup=1')->content, qr{data-step="done".*href="/open/"}s, 'or says so in a window');
+my $mark = Civic::Log::mark();
+refused($new->get('/civic/login?return=/members/&then=//evil.example'), 'return-path', $mark, 'if it is of this site');
 is(login_of($jane, 'return=/proof/'), 'CO-ALPHA PROOF_OF_IDENTITY', 'one that asks for more');
 is(login_of($jane, 'return=/apis/document'), 'CO-ALPHA PROOF_OF_IDENTITY', 'or whose rule does');
 is(login_of($jane, 'return=/apis/fresh'), 'none', 'one that wants it anew, just behind a login that is too old: no circle');
@@ -142,7 +162,7 @@ for my $evil ('//evil.example', 'https://evil.example', '/\\evil.example', '', '
     my $mark = Civic::Log::mark();
     refused($new->get("/civic/login?return=$evil&popup=1"), 'return-path', $mark, "no way to $evil");
 }
-my $mark = Civic::Log::mark();
+$mark = Civic::Log::mark();
 refused($new->get('/civic/login?return=/a&return=/b'), 'return-path', $mark, 'one way only');
 refused($new->fetch('/civic/login?return=/members/'), 'login-required', $mark, 'no page for a script');
 is($new->request('POST', '/civic/login?return=/members/')->code, 405, 'it is read only');

@@ -87,7 +87,7 @@ for my $row (@kept) {
     my ($held_type, $held_bytes) = held($answer->content);
     is($held_type, $type, "$name: its type");
     ok(defined $held_bytes && $held_bytes eq $bytes, "$name: byte for byte");
-    like($answer->content, qr{<script src="/civic/form\.js\?v=\w+" defer>.*What you have sent is kept in this window}s, "$name: with what sends it again");
+    like($answer->content, qr{<script src="/civic/form\.js\?v=\w+" defer>.*What you have sent is kept, and sent again after the login}s, "$name: with what sends it again");
     is(length $answer->content, $answer->header('Content-Length'), "$name: the page has its length");
 }
 for my $row (@lost) {

@@ -27,7 +27,7 @@ my $server = Civic::Factor->server(
 );
 $server->start;
 
-plan tests => 77;
+plan tests => 80;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -72,6 +72,11 @@ like($answer->content, qr{<img class="civic-logo" src="/logo\.png" alt="Admin">}
 like($answer->header('Content-Security-Policy'), qr{style-src 'self' https://looks\.example;.*img-src 'self'}, 'which the policy knows');
 is($answer->header('Cache-Control'), 'no-store', 'nor cache');
 ok(!grep({ m{contact} } Civic::Log::lines($mark)), 'the log has no claim');
+$mark = $server->mark;
+my $frame = $alice->get('/contact/cgi?a=1', 'Sec-Fetch-Dest' => 'iframe');
+refused($frame, 'link-required', $mark, 'in a frame it says so as ever');
+like($frame->content, qr{id="civic-framed".*href="/contact/cgi\?a=1" target="_blank"}s, 'and leads to a window of its own');
+unlike($frame->content, qr{name="state"|<form}, 'where nothing is linked by a click');
 is_refused('link-required', 'a program is told', sub { $alice->fetch('/contact/cgi') });
 my $form = form($answer, '/link');
 

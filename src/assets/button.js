@@ -9,10 +9,11 @@
  *
  *   civicLogin.fetch(...)   as fetch; where the session has ended, the person is asked to log in, and the
  *                           request is sent again. With <script ... data-fetch>, fetch itself does that.
- *   civicLogin.open(path)   the login of an address; a promise that is kept when somebody is logged in
+ *   civicLogin.open(path)   the login of an address; a promise that is kept when that address is open
  *
- * data-words="..." data-login="..." data-cancel="..." on the script are the texts of the dialog, whose class is
- * civic-dialog. Of a Content-Security-Policy it needs script-src 'self' and connect-src 'self'. */
+ * The dialog speaks the language that the server has chosen; data-words="..." data-login="..." data-cancel="..."
+ * on the script are other texts. Its class is civic-dialog. Of a Content-Security-Policy all this needs
+ * script-src 'self' and connect-src 'self'; a button alone needs no connect-src. */
 (function () {
   'use strict';
 
@@ -22,7 +23,9 @@
   var channel = 'BroadcastChannel' in window ? new BroadcastChannel('civic-login') : null;
   var send = window.fetch.bind(window);
   var TIMES = 3; /* how often one request is sent again: each time may ask for another login */
-  var waiting = null; /* { promise, done, cancel }: the login under way, for all that wait for it */
+  var ENGLISH = { words: 'Please log in to go on. Nothing on this page is lost.', login: 'Log in', cancel: 'Not now' };
+  var clicked = new Map(); /* which window is whose: its name to the element, for which the newest counts */
+  var waiting = null; /* { address, window, promise, done, cancel, dialog }: what requests wait for */
 
   function addressFor(path) {
     return endpoint + '/login?return=' + encodeURIComponent(path);
@@ -32,94 +35,149 @@
     return location.pathname + location.search;
   }
 
+  /* A name that nobody guesses: done.js says it when that very window has opened that very address. A window is
+     known by nothing else, since the policy of its pages (Cross-Origin-Opener-Policy) cuts it off from ours. */
+  function newName() {
+    return crypto.getRandomValues(new Uint32Array(4)).join('-');
+  }
+
   /* Gives false where the browser keeps new windows away, or nothing would be heard of them. */
-  function openWindow(address) {
-    return Boolean(channel && window.open(address + '&popup=1', 'civic-login', 'popup,width=480,height=720'));
+  function openWindow(address, name, target) {
+    return Boolean(channel && window.open(address + '&popup=1&window=' + name, target, 'popup,width=480,height=720'));
+  }
+
+  /* ---- is an address open? ---- */
+
+  function problemOf(answer) {
+    var isProblem = /^application\/problem\+json/.test(answer.headers.get('Content-Type') || '');
+    return (isProblem ? answer.clone().json() : Promise.resolve({})).then(function (problem) {
+      return problem || {};
+    }, function () { return {}; });
+  }
+
+  /* @return a promise: null when no login is missing, else what the server says about it */
+  function look(address) {
+    return send(address + '&popup=1', { cache: 'no-store' }).then(function (answer) {
+      return answer.ok && !answer.redirected ? null : problemOf(answer);
+    });
   }
 
   /* ---- waiting for a login, whichever window it is in ---- */
 
-  function wait() {
-    if (!waiting) {
-      waiting = {};
-      waiting.promise = new Promise(function (resolve, reject) {
-        waiting.done = resolve;
-        waiting.cancel = reject;
-      });
-      waiting.promise.catch(function () { /* whoever waits hears of it */ }).then(function () {
-        waiting = null;
-      });
+  function begin(address) {
+    var login = { address: address, window: newName() };
+    function end(settle) {
+      return function (why) {
+        waiting = waiting === login ? null : waiting;
+        if (login.dialog) {
+          login.dialog.remove();
+        }
+        settle(why);
+      };
     }
-    return waiting;
+    login.promise = new Promise(function (resolve, reject) {
+      login.done = end(resolve);
+      login.cancel = end(reject);
+    });
+    return login;
+  }
+
+  /* Any other login may be a lesser one, or of another application: the server knows. */
+  function hear(name) {
+    var login = waiting;
+    var element = clicked.get(name);
+    if (element) {
+      clicked.delete(name);
+      finish(element);
+    }
+    if (login && login.window === name) {
+      login.done();
+    } else if (login) {
+      look(login.address).then(function (problem) {
+        if (!problem) {
+          login.done();
+        }
+      }).catch(function () { /* it waits on */ });
+    }
   }
 
   if (channel) {
-    channel.onmessage = function () {
-      if (waiting) {
-        waiting.done();
-      }
-    };
+    channel.onmessage = function (message) { hear(message.data && message.data.done); };
   }
 
   /* ---- the dialog: nothing opens by itself that the browser does not want to open ---- */
 
-  function button(text, action) {
-    var element = document.createElement('button');
-    element.type = 'button';
-    element.textContent = text;
-    element.addEventListener('click', action);
-    return element;
-  }
-
-  function ask(address, login) {
+  function ask(login, words) {
     var dialog = document.createElement('dialog');
-    var text = document.createElement('p');
-    text.textContent = options.words || 'Your session has ended. Log in to go on: nothing on this page is lost.';
+    function add(tag, name, action) {
+      var element = document.createElement(tag);
+      element.textContent = options[name] || words[name] || ENGLISH[name];
+      if (!options[name] && words[name]) {
+        element.lang = words.lang;
+        element.dir = words.dir;
+      }
+      if (action) {
+        element.type = 'button';
+        element.addEventListener('click', action);
+      }
+      dialog.append(element);
+    }
+    function cancel() {
+      login.cancel(new Error('cancelled'));
+    }
+    add('p', 'words');
+    add('button', 'login', function () { openWindow(login.address, login.window, 'civic-dialog'); });
+    add('button', 'cancel', cancel);
     dialog.className = 'civic-dialog';
-    dialog.append(
-      text,
-      button(options.login || 'Log in', function () { openWindow(address); }),
-      button(options.cancel || 'Not now', function () { login.cancel(new Error('cancelled')); })
-    );
-    dialog.addEventListener('cancel', function () { login.cancel(new Error('cancelled')); });
+    dialog.addEventListener('cancel', cancel);
+    login.dialog = dialog;
     document.body.append(dialog);
     dialog.showModal();
-    login.promise.catch(function () { /* it goes all the same */ }).then(function () { dialog.remove(); });
   }
 
-  function logIn(address) {
-    var isFirst = !waiting;
-    var login = wait();
+  /* @param problem what the server has said about the address; without it, it is asked */
+  function logIn(address, problem) {
+    var login = waiting;
     if (!channel) {
-      login.cancel(new Error('this browser cannot'));
-      return login.promise;
+      return Promise.reject(new Error('this browser cannot'));
     }
-    if (isFirst) {
-      openWindow(address);
-      ask(address, login);
+    if (!login) {
+      login = waiting = begin(address);
+      openWindow(address, login.window, 'civic-dialog');
+      (problem ? Promise.resolve(problem) : look(address).catch(function () { return {}; })).then(function (said) {
+        if (!said) {
+          login.done();
+        } else if (waiting === login) {
+          ask(login, said.dialog || {});
+        }
+      });
     }
     return login.promise;
   }
 
+  function open(path) {
+    var address = addressFor(path || here());
+    return waiting && waiting.address !== address
+      ? waiting.promise.then(function () { return logIn(address); }) : logIn(address);
+  }
+
   /* ---- fetch ---- */
 
-  /* The address of the login, when this answer asks for one and is of this site. */
+  /* What the answer says, when it asks for a login and is of this site. */
   function loginOf(answer) {
-    if (answer.status !== 401 || new URL(answer.url, location.href).origin !== location.origin
-      || !/^application\/problem\+json/.test(answer.headers.get('Content-Type') || '')) {
+    if (answer.status !== 401 || new URL(answer.url, location.href).origin !== location.origin) {
       return Promise.resolve(null);
     }
-    return answer.clone().json().then(function (problem) {
-      var login = String(problem.login || '');
-      return login.indexOf(endpoint + '/login?') === 0 ? login : null;
-    }, function () { return null; });
+    return problemOf(answer).then(function (problem) {
+      return String(problem.login || '').indexOf(endpoint + '/login?') === 0 ? problem : null;
+    });
   }
 
   function attempt(request, times) {
     var next = times > 0 ? request.clone() : null;
     return send(request).then(function (answer) {
-      return next ? loginOf(answer).then(function (login) {
-        return login ? logIn(login).then(function () {
+      return next ? loginOf(answer).then(function (problem) {
+        return problem ? logIn(problem.login, problem).then(function () {
           return attempt(next, times - 1);
         }, function () { return answer; }) : answer;
       }) : answer;
@@ -142,9 +200,13 @@
     }
   }
 
+  function returnOf(element) {
+    return (element.dataset.civicReturn && ownAddress(element.dataset.civicReturn)) || '';
+  }
+
   function finish(element) {
     var event = new CustomEvent('civic:login', { bubbles: true, cancelable: true });
-    var address = element.dataset.civicReturn ? ownAddress(element.dataset.civicReturn) : null;
+    var address = returnOf(element);
     if (element.dispatchEvent(event) && address) {
       location.assign(address);
     }
@@ -152,22 +214,28 @@
 
   document.addEventListener('click', function (event) {
     var element = event.target.closest ? event.target.closest('[data-civic-login]') : null;
-    var address;
+    var address, name;
     if (!element) {
       return;
     }
     event.preventDefault();
+    name = newName();
     address = addressFor(element.dataset.civicLogin || here());
-    if (!openWindow(address)) {
-      location.assign(addressFor(element.dataset.civicReturn || here()));
+    if (!openWindow(address, name, 'civic-login')) {
+      location.assign(address + '&then=' + encodeURIComponent(returnOf(element).slice(location.origin.length) || here()));
       return;
     }
-    wait().promise.then(function () { finish(element); }, function () { /* not now */ });
+    clicked.forEach(function (other, older) {
+      if (other === element) {
+        clicked.delete(older);
+      }
+    });
+    clicked.set(name, element);
   });
 
   window.civicLogin = {
     fetch: fetchAgain,
-    open: function (path) { return logIn(addressFor(path || here())); }
+    open: open
   };
   if ('fetch' in options) {
     window.fetch = fetchAgain;

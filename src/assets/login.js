@@ -21,6 +21,7 @@
   var acted = false; /* the person has done something here */
   var delivering = false; /* the server has a code and may set a session's cookie any moment */
   var leaving = false;
+  var reported = {}; /* steps that the server knows of */
   var again = null; /* what "Try again" does */
   var timer = null;
 
@@ -65,9 +66,19 @@
     }
   }
 
+  /* What only the browser sees, for the operator's log: once of a kind. @return the reference of that line */
+  function report(step) {
+    if (!reported[step]) {
+      reported[step] = true;
+      post(page.dataset.report, { problem: step, state: page.dataset.state, reference: page.dataset.reference })
+        .catch(function () { reported[step] = false; });
+    }
+    return page.dataset.reference;
+  }
+
   function fail(step, text, action, reference) {
     button.disabled = !sip;
-    say(step, 'error', text, reference);
+    say(step, 'error', text, reference || report(step));
     offer(action);
     focusOn(action ? retry : status);
   }
@@ -251,11 +262,11 @@
         refused(answer, token);
         return;
       }
+      say('done', 'busy', words.done);
+      go(answer.body.location); /* first, so that no other tab sends the form of this one */
       if (channel) {
         channel.postMessage(page.dataset.appId);
       }
-      say('done', 'busy', words.done);
-      go(answer.body.location);
     }, function () {
       clearTimeout(slow);
       delivering = false;
@@ -298,6 +309,11 @@
 
   function signUp() {
     var scope = page.dataset.scope;
+    var lost = window.civicForm && window.civicForm.hold();
+    if (lost) { /* the next click starts all the same */
+      say('form-lost', 'error', lost);
+      return;
+    }
     wasStartedHere(Date.now());
     say('waiting', 'busy', words.waiting);
     try {
@@ -408,6 +424,23 @@
 
   /* ---- other tabs ---- */
 
+  /* Another tab has stored a form, before the Civic app was opened: form.js knows whether it is one
+     of this page, or an old one that has to go. */
+  function findForm(next) {
+    var script = document.createElement('script');
+    var stored = false;
+    try {
+      stored = Object.keys(localStorage).some(function (key) { return key.indexOf('civic-form ') === 0; });
+    } catch (error) { /* no storage */ }
+    if (!stored || window.civicForm) {
+      next();
+      return;
+    }
+    script.src = document.currentScript.src.replace('/login.js', '/form.js');
+    script.onload = script.onerror = next;
+    document.head.appendChild(script);
+  }
+
   function fits(session) {
     var held = SCOPES.indexOf(session.scope);
     var wanted = SCOPES.indexOf(page.dataset.scope);
@@ -462,9 +495,11 @@
   if (page.dataset.issued === '0') { /* the session may be there, only its cookie did not come */
     look();
   }
-  if (keepsCookies()) {
-    load();
-  } else {
-    fail('cookies', words.cookies, function () { location.reload(); });
-  }
+  findForm(function () {
+    if (keepsCookies()) {
+      load();
+    } else {
+      fail('cookies', words.cookies, function () { location.reload(); });
+    }
+  });
 }());

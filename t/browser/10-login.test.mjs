@@ -67,3 +67,16 @@ scene('somebody who may not see a page comes back to it as somebody else', {
   await person.logIn(page, 'SECRET-CONTENT jane-only', 'jane');
   assert.equal(page.url(), person.server.url('site', path));
 });
+
+scene('Back after the login leads to where the person was before, and forward to the page', {}, async (person) => {
+  const before = person.server.url('site', '/');
+  const path = '/members/index.html?a=1';
+  const page = await person.visit('/');
+  await page.goto(person.server.url('site', path));
+  await person.logIn(page, 'SECRET-CONTENT members');
+  await page.goBack();
+  assert.equal(page.url(), before, 'not to a login page');
+  await page.goForward();
+  await person.sees(page, 'SECRET-CONTENT members');
+  assert.equal(page.url(), person.server.url('site', path));
+});

@@ -78,7 +78,7 @@ scene('the service cannot be reached, and then it can', { expect: [/console: .*E
     await person.context.route('**/hosted/poll/*', (route) => route.abort());
     const page = await person.visit('/members/');
     await person.start(page);
-    await person.told(page, /^Civic reports a problem: the service cannot be reached\.$/);
+    await person.told(page, /^Civic reports a problem: the service cannot be reached\. Reference:/);
     await person.show(page, 'civic-error');
     assert.ok(await page.isEnabled('#signupButton'));
     await person.context.unroute('**/hosted/poll/*');

@@ -1,63 +1,17 @@
 // A form that meets no session arrives after the login: once, at its address, byte for byte what it would
 // have been with a session.
 import assert from 'node:assert/strict';
+import { ADDRESS, received, send } from './lib/forms.mjs';
 import { aged } from './lib/seal.mjs';
 import { stage } from './lib/stage.mjs';
 
 const { scene } = stage();
 
-const ADDRESS = '/members/cgi?x=1';
-
-// A form on a public page of the site, filled in and sent by its button. Fields: [name, value] or
-// [name, { name, type, bytes }], a file.
-async function send(page, { fields, action = ADDRESS, ...attributes }) {
-  await page.evaluate(([list, address, others]) => {
-    const form = document.createElement('form');
-    form.setAttribute('method', 'post');
-    form.setAttribute('action', address);
-    for (const [name, value] of Object.entries(others)) {
-      form.setAttribute(name, value);
-    }
-    for (const [name, value] of list) {
-      let control = document.createElement('textarea');
-      if (typeof value === 'object') {
-        control = document.createElement('input');
-        control.type = 'file';
-        if (value.bytes) {
-          const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(value.bytes)], value.name, { type: value.type }));
-          control.files = files.files;
-        }
-      } else {
-        control.value = value;
-      }
-      control.name = name;
-      HTMLFormElement.prototype.appendChild.call(form, control);
-    }
-    document.body.append(form);
-    HTMLFormElement.prototype.submit.call(form);
-  }, [fields, action, attributes]);
-}
-
-// What the program behind got. A boundary is the browser's own each time.
-async function received(page) {
-  await page.getByText('SECRET-CONTENT').first().waitFor();
-  const { env, body } = JSON.parse(await page.locator('pre').textContent());
-  const boundary = /boundary=(\S+)/.exec(env.CONTENT_TYPE ?? '')?.[1];
-  const plain = (text) => (boundary ? text.replaceAll(boundary, 'BOUNDARY') : text);
-  return {
-    method: env.REQUEST_METHOD,
-    query: env.QUERY_STRING,
-    type: plain(env.CONTENT_TYPE ?? ''),
-    body: plain(body),
-  };
-}
-
 // The same form without a session and with one.
 async function sendTwice(person, form) {
   const page = await person.visit('/');
   await send(page, form);
-  await person.sees(page, 'What you have sent is kept in this window');
+  await person.sees(page, 'What you have sent is kept, and sent again after the login');
   await person.logIn(page, 'SECRET-CONTENT');
   const after = await received(page);
   assert.equal(page.url(), person.server.url('site', form.action ?? ADDRESS));

@@ -5,21 +5,12 @@ import { stage } from './lib/stage.mjs';
 
 const { scene } = stage();
 
-// Starts in a tab, approves in "the app"; gives the tab that the app opens.
-async function throughTheApp(person, page) {
-  await person.start(page);
-  await page.waitForURL(/\/phone\//);
-  const opened = person.context.waitForEvent('page');
-  await page.tap('#approve');
-  return opened;
-}
-
 for (const path of ['/members/', '/members/index.html?q=a%20b&flag&x=%2F',
   '/members/index.html?q=1#part']) {
   scene(`login at ${path}`, { mobile: true }, async (person) => {
     const first = await person.visit(path);
     await person.show(first, 'mobile');
-    const second = await throughTheApp(person, first);
+    const second = await person.throughTheApp(first);
     await person.sees(second, 'SECRET-CONTENT members');
     assert.equal(second.url(), person.server.url('site', path), 'no uuid is left');
   });
@@ -34,7 +25,7 @@ scene('the app brings a uuid with it, and the page finishes by itself', { mobile
         seen.push(request.url());
       }
     });
-    const second = await throughTheApp(person, await person.visit('/members/index.html?q=1'));
+    const second = await person.throughTheApp(await person.visit('/members/index.html?q=1'));
     await person.sees(second, 'SECRET-CONTENT members');
     assert.ok(seen.some((url) => /\/members\/index\.html\?q=1&uuid=[0-9a-f-]{36}$/.test(url)),
       'the tab came up with the uuid');
@@ -42,7 +33,7 @@ scene('the app brings a uuid with it, and the page finishes by itself', { mobile
 
 scene('the first tab was closed meanwhile', { mobile: true }, async (person) => {
   const first = await person.visit('/members/index.html?q=1');
-  const second = await throughTheApp(person, first);
+  const second = await person.throughTheApp(first);
   await first.close();
   await person.sees(second, 'SECRET-CONTENT members');
   assert.equal(second.url(), person.server.url('site', '/members/index.html?q=1'));
@@ -51,7 +42,7 @@ scene('the first tab was closed meanwhile', { mobile: true }, async (person) => 
 scene('Back in the first tab leads to the page, which is open by now', { mobile: true },
   async (person) => {
     const first = await person.visit('/members/');
-    const second = await throughTheApp(person, first);
+    const second = await person.throughTheApp(first);
     await person.sees(second, 'SECRET-CONTENT members');
     await second.close();
     await first.goBack();
@@ -66,7 +57,7 @@ scene('denied in the app, Back, and a second try', { mobile: true }, async (pers
   await first.tap('#deny');
   await person.sees(await note, 'Nothing was shared.');
   await first.goBack();
-  const second = await throughTheApp(person, first);
+  const second = await person.throughTheApp(first);
   await person.sees(second, 'SECRET-CONTENT members');
 });
 
@@ -78,7 +69,7 @@ scene('a uuid that is not known any more: words, and a new start without it', { 
     await person.start(page);
     await page.waitForURL(/\/phone\//);
     await page.goto(person.server.url('site', UNKNOWN));
-    await person.told(page, /^Civic reports a problem: this login is not known any more\.$/);
+    await person.told(page, /^Civic reports a problem: this login is not known any more\. Reference:/);
     await page.getByRole('button', { name: 'Try again' }).tap();
     await page.waitForURL(/\/phone\//);
     const opened = person.context.waitForEvent('page');
@@ -130,7 +121,7 @@ scene('a bookmark with an old uuid opens the page: with a session at once, witho
   { mobile: true }, async (person) => {
     const page = await person.visit(UNKNOWN);
     await person.at(page, 'other-browser');
-    const second = await throughTheApp(person, page);
+    const second = await person.throughTheApp(page);
     await person.sees(second, 'SECRET-CONTENT members');
     const bookmark = await person.visit(UNKNOWN);
     await person.sees(bookmark, 'SECRET-CONTENT members');

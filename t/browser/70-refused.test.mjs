@@ -137,7 +137,7 @@ scene('this site cannot be reached: the approval is not lost', {
 }, async (person) => {
   await person.context.route('**/civic/callback', (route) => route.abort('internetdisconnected'));
   const page = await approveAt(person, '/members/');
-  await person.told(page, /^This site could not be reached\. Nothing is lost: try again\.$/);
+  await person.told(page, /^This site could not be reached\. Nothing is lost: try again\. Reference:/);
   await person.context.unroute('**/civic/callback');
   await page.getByRole('button', { name: 'Try again' }).click();
   await person.sees(page, 'SECRET-CONTENT members');
@@ -148,8 +148,12 @@ scene('a proxy answers in its own words', { expect: [/console: .*502.*\/civic\/c
     await person.context.route('**/civic/callback', (route) => route.fulfill({
       status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>',
     }));
+    const heard = person.context.waitForEvent('response', (answer) => /\/civic\/report$/.test(answer.url()));
     const page = await approveAt(person, '/members/');
-    await person.told(page, /^The login did not succeed\. Please start again\.$/);
+    const text = await person.told(page, /^The login did not succeed\. Please start again\. Reference:/);
+    assert.equal((await heard).status(), 200);
+    const lines = person.server.logged(/[A-Z2-9]{8}$/.exec(text)[0]);
+    assert.match(lines.join('\n'), /login page: failed \(/, 'the page says so to the server, by its reference');
     await person.context.unroute('**/civic/callback');
     await again(person, page);
   });

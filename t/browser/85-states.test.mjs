@@ -1,6 +1,7 @@
 // Each state of the login page, reached by what brings it about: its words, its action, a picture,
 // axe-core in light and dark, and no jump on the way there. Phone and desktop take turns.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { judge, watchShifts } from './lib/judge.mjs';
 import { stage } from './lib/stage.mjs';
 
@@ -75,6 +76,23 @@ const STATES = {
     await person.context.route(LIBRARY, (route) => route.abort('blockedbyclient'));
     return person.visit('/members/');
   }, [/ERR_BLOCKED_BY_CLIENT/]],
+  unexpected: ['blocked', /^Civic’s login did not load as expected\.$/, 'Try again', async (person) => {
+    await person.context.route(LIBRARY, (route) => route.fulfill({ contentType: 'text/javascript', body: 'var other;' }));
+    return person.visit('/members/');
+  }],
+  'not-started': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+    await person.context.route(LIBRARY, (route) => route.fulfill({
+      contentType: 'text/javascript', body: 'window.civic = { sip() { throw new Error("no"); } };',
+    }));
+    return person.visit('/members/');
+  }],
+  'not-started-later': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+    const page = await person.visit('/members/');
+    await person.at(page, 'ready');
+    await page.evaluate(() => { window.civic.sip.prototype.signup = () => { throw new Error('no'); }; });
+    await person.start(page);
+    return page;
+  }],
   offline: ['offline', /^You are offline/, 'Try again', async (person) => {
     await person.context.route(LIBRARY, (route) => route.abort('internetdisconnected'));
     await person.context.addInitScript(() => {
@@ -127,10 +145,28 @@ const STATES = {
       await person.start(page);
       return page;
     }],
+  'not-started': ['not-started', /^Civic’s login could not be started\./, 'Try again', async (person) => {
+    await person.context.route(LIBRARY, (route) => route.fulfill({ contentType: 'text/javascript',
+      body: 'window.civic = { sip: function () { throw new Error("on purpose"); } };' }));
+    return person.visit('/members/');
+  }],
   'other-browser': ['other-browser', /^This login was started in another browser/, START,
     (person) => person.visit('/members/?uuid=00000000-0000-4000-8000-000000000000')],
   'no-cookies': ['cookies', /^Your browser keeps no cookies/, 'Try again', (person) => person.visit('/members/')],
 };
+
+// What the browser alone sees has the reference of the page, and a line of the log that the page has sent.
+async function isInTheLog(person, page, step) {
+  const reference = /Reference:\s([A-Z2-9]{8})$/.exec(await person.told(page, /Reference:\s/))[1];
+  assert.equal(reference, await page.getAttribute('#civic-login', 'data-reference'));
+  const line = new RegExp(`auth_civic: login page: ${step} \\(application CO-\\w+ at https?://localhost\\S*: [^()]*\\) ref=`);
+  const lines = () => person.server.logged(reference).filter((one) => line.test(one));
+  for (let tries = 0; tries < 150 && lines().length === 0; tries += 1) {
+    await sleep(100); // the page does not wait for the answer
+  }
+  assert.equal(lines().length, 1, 'one line');
+}
+const SEEN_HERE = ['blocked', 'offline', 'unreachable', 'civic-error', 'no-cookies', 'not-started'];
 
 let turn = 0;
 for (const [name, [step, words, action, reach, expect = []]] of Object.entries(STATES)) {
@@ -142,11 +178,14 @@ for (const [name, [step, words, action, reach, expect = []]] of Object.entries(S
     const page = await reach(person);
     await person.at(page, step);
     await person.told(page, words);
+    if (SEEN_HERE.includes(name)) {
+      await isInTheLog(person, page, step);
+    }
     for (const button of await page.locator('main button:visible').all()) {
       const label = await button.textContent();
       assert.equal(await button.isEnabled() && await button.getAttribute('aria-disabled') !== 'true',
         label === action || (label === START && action === 'Try again' && step !== 'blocked'
-          && step !== 'cookies' && await page.isEnabled('#signupButton')), label);
+          && step !== 'cookies' && step !== 'not-started' && await page.isEnabled('#signupButton')), label);
     }
     await judge(page);
     await page.evaluate(() => window.stop()); // a picture waits for what a page still loads

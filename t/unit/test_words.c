@@ -105,17 +105,13 @@ static void nothing_is_too_long(void **state)
     static const struct {
         const char *prefix;
         int most;
-    } limits[] = {{"page.button.", 36},
-                  {"page.title.", 40},
-                  {"page.again", 24},
-                  {"page.start-again", 24},
-                  {"page.logout-", 36},
-                  {"page.asks.", 60},
-                  {"login.again-now", 60},
-                  {"login.again", 36},
-                  {"login.", 260},
-                  {"rule.", 160},
-                  {"", 280}};
+    } limits[] = {{"page.button.", 36},    {"page.title.", 40},
+                  {"page.again", 24},      {"page.start-again", 24},
+                  {"page.logout-", 36},    {"page.asks.", 60},
+                  {"login.again-now", 60}, {"login.again", 36},
+                  {"login.", 260},         {"dialog.login", 24},
+                  {"dialog.cancel", 24},   {"dialog.words", 80},
+                  {"rule.", 160},          {"", 280}};
     apr_array_header_t *languages = built_in(*state);
     apr_hash_index_t *at;
 
@@ -280,7 +276,8 @@ static void every_key_that_is_used_is_there(void **state)
     const civic_language_t *english = language_at(built_in(*state), 0);
     const char *all = apr_pstrcat(*state, sources("src", ".c", *state),
                                   sources("src/assets", ".html", *state), NULL);
-    static const char *const starts[] = {"\"page.", "\"rule.", "\"login.", "{{page."};
+    static const char *const starts[] = {"\"page.", "\"rule.", "\"login.", "\"dialog.",
+                                         "{{page."};
     int count = 0;
 
     for (apr_size_t i = 0; i < COUNT(starts); i++) {

@@ -65,6 +65,15 @@ export class Person {
     await this.sees(page, content);
   }
 
+  // On a telephone: starts in a tab, approves in "the app"; gives the tab that the app opens.
+  async throughTheApp(page) {
+    await this.start(page);
+    await page.waitForURL(/\/phone\//);
+    const opened = this.context.waitForEvent('page');
+    await page.tap('#approve');
+    return opened;
+  }
+
   // Waits until a page shows a text.
   async sees(page, text) {
     await page.getByText(text).first().waitFor();

@@ -12,7 +12,7 @@ use Test::Builder ();
 use Civic::Env ();
 use Civic::Log ();
 
-our @EXPORT_OK = qw(refused logs_in reasons);
+our @EXPORT_OK = qw(refused logs_in reasons challenge);
 
 # Trying the same again in a while may help: these carry Retry-After.
 my %LATER = map { ($_ => 1) } qw(
@@ -32,6 +32,13 @@ sub reasons {
         }
     }
     return \%documented;
+}
+
+# WWW-Authenticate of a 401 for a path, with what more it says.
+sub challenge {
+    my ($realm, $path, @more) = @_;
+    $path =~ s/([^\w.-])/sprintf '%%%02x', ord $1/ge;
+    return join ', ', qq{Civic realm="$realm"}, qq{login="/civic/login?return=$path"}, @more;
 }
 
 # (reason, reference) of an answer: problem+json or a page.
