@@ -1,5 +1,5 @@
-/* api.c - POST /sip/{env}/scopeRequest/authCode: the exchange, verified as the service does, and
- * payloads by URL. Faults play here. */
+/* api.c - POST /sip/{env}/scopeRequest/authCode: the exchange, verified as the service does,
+ * and payloads by URL. Faults play here. */
 #include <ap_mpm.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>

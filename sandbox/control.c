@@ -7,7 +7,8 @@
 #include "sandbox.h"
 #include "scope.h"
 
-/* So many at once: half of those that are remembered, so that none is forgotten by the next. */
+/* So many at once: half of those that are remembered, so that none is forgotten by
+ * the next. */
 enum { TOKENS = 256 };
 
 static const char *const faults[] = {

@@ -157,7 +157,8 @@ static int start(request_rec *r)
         r, &ask, !strcmp(ask.scope, "PROOF_OF_IDENTITY") && (!hide || strcmp(hide, "true")));
 }
 
-/* A mobile browser has no use for a QR code: it goes to the app, and comes back with a uuid. */
+/* A mobile browser has no use for a QR code: it goes to the app, and comes back with
+ * a uuid. */
 static int deep_link(request_rec *r)
 {
     sandbox_ask_t ask;

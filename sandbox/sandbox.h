@@ -128,7 +128,8 @@ void sandbox_reset(void);
 
 /* ---- tokens.c ---- */
 
-/** Token one for an approved ask. @param overrides of payload members (null removes), may be NULL
+/** Token one for an approved ask. @param overrides of payload members (null removes), may be
+ * NULL
  *  @param header replaces the JOSE header, may be NULL @param key who signs */
 const char *sandbox_code_token(request_rec *r, const sandbox_ask_t *ask,
                                const json_t *overrides, const json_t *header,

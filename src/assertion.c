@@ -127,7 +127,8 @@ static int fits(json_t *object, apr_size_t *room, const char *name, const char *
     return 1;
 }
 
-/* The address once more under the name that everybody knows: beside the label, or not at all. */
+/* The address once more under the name that everybody knows: beside the label, or not
+ * at all. */
 static void set_email(json_t *payload, apr_size_t *room, const char *value)
 {
     static const apr_size_t verified = sizeof("\"email_verified\":true,") - 1;

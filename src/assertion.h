@@ -1,7 +1,8 @@
 /* assertion.h - who is logged in, signed: for applications that trust nobody's headers.
  *
- * A JWT (RFC 7519) of a minute's life, ES256, in a header of the request. Bytes and a pool in, text
- * out; the keys' set is published as RFC 7517 says, each key named by its thumbprint (RFC 7638).
+ * A JWT (RFC 7519) of a minute's life, ES256, in a header of the request. Bytes and a pool in,
+ * text out; the keys' set is published as RFC 7517 says, each key named by its thumbprint (RFC
+ * 7638).
  *
  *   iss        the site, as https://www.example.org
  *   aud        the application behind that it is for
@@ -56,14 +57,16 @@ typedef struct {
 
 /**
  * @param left_out labels of claims that are too large for it, with spaces between; NULL: none
- * @return the token, at most CIVIC_ASSERTION_MAX characters, in the pool; NULL when OpenSSL fails
+ * @return the token, at most CIVIC_ASSERTION_MAX characters, in the pool; NULL when OpenSSL
+ * fails
  */
 const char *civic_assertion_sign(const civic_assertion_t *assertion,
                                  const civic_assertion_keys_t *keys, const char **left_out,
                                  apr_pool_t *pool);
 
 /**
- * What two assertions about one session have in common when they may be one: issuer, audience, labels.
+ * What two assertions about one session have in common when they may be one: issuer, audience,
+ * labels.
  * @param session what tells the session from all others, CIVIC_SHA256_LEN bytes
  * @return 1; 0 when OpenSSL fails
  */

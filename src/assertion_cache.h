@@ -3,8 +3,8 @@
  *   512 sets of 2 slots: | digest (32) | issued (8) | token, NUL |
  *
  * A digest (assertion.h) chooses a set; of its slots, a new token takes the older. So it never
- * grows, and nothing needs to be taken out of it: only requests with a valid session ask. Pages that are
- * not used are not there (3 MiB when all are). Used by the threads of a child.
+ * grows, and nothing needs to be taken out of it: only requests with a valid session ask.
+ * Pages that are not used are not there (3 MiB when all are). Used by the threads of a child.
  */
 #ifndef CIVIC_ASSERTION_CACHE_H
 #define CIVIC_ASSERTION_CACHE_H

@@ -6,9 +6,9 @@
 #include "session.h"
 
 /**
- * Set the header, with a token of this session for the location's audience: signed now, or by this
- * child before. Claims that were left out of a new one are noted. Where it cannot be signed, the log says
- * so and there is none: an application that checks lets nobody in.
+ * Set the header, with a token of this session for the location's audience: signed now, or by
+ * this child before. Claims that were left out of a new one are noted. Where it cannot be
+ * signed, the log says so and there is none: an application that checks lets nobody in.
  */
 void civic_assertion_tell(civic_parcel_t *parcel, const civic_session_t *session);
 

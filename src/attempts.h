@@ -33,8 +33,8 @@ civic_attempts_t *civic_attempts_create(apr_pool_t *pool);
 /**
  * Take one token of a client's bucket.
  *
- * @param address of the client: of IPv6 the first 64 bits count, of IPv4, wrapped in IPv6 or not,
- *                all
+ * @param address of the client: of IPv6 the first 64 bits count, of IPv4, wrapped in IPv6 or
+ *                not, all
  * @param site    `site_len` bytes that tell buckets of different sites apart
  * @param now     of a clock that is never set, the same in all processes
  * @return 0: granted; else in how many seconds the next one will be there

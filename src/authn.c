@@ -30,7 +30,6 @@
 
 static const char what[] = "request";
 
-/* Do session and location fit? Limits and scope are the location's. */
 civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
                                   const civic_dir_conf_t *dir)
 {
@@ -65,7 +64,6 @@ civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
     return civic_refusal(CIVIC_OK, NULL);
 }
 
-/* Once for each request and application, however many sub-requests and redirects it takes. */
 void civic_authn_count(request_rec *r, civic_lookup_t *lookup, civic_reason reason)
 {
     civic_count which = reason == CIVIC_STORE_UNAVAILABLE ? CIVIC_COUNT_SESSION_UNAVAILABLE
@@ -145,8 +143,8 @@ static int browser_prepare(request_rec *r, civic_browser_t *browser, const char 
     return civic_cookie_set_browser(r, browser);
 }
 
-/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into the
- * page, since the callback stands outside of all locations. */
+/* What follows this login: the path that was asked for, by way of CivicOnLogin. Sealed into
+ * the page, since the callback stands outside of all locations. */
 static const char *destination(request_rec *r, const char *return_path)
 {
     const char *on_login = civic_dir_conf(r)->on_login;
@@ -226,15 +224,14 @@ static const civic_need_t *need_make(request_rec *r, const civic_lookup_t *looku
     return need;
 }
 
-/* `scope` is what a person may show to get in by a new login; NULL: no login would help. */
 int civic_authn_turn_away(request_rec *r, const civic_lookup_t *lookup,
                           civic_refusal_t refusal, const char *scope)
 {
     int status = civic_refusal_status(r, refusal.reason);
     const char *return_path;
 
-    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument that
-     * is itself protected. */
+    /* Only its status matters: nobody sees the page of a sub-request, or of an ErrorDocument
+     * that is itself protected. */
     if (r->main || (r->prev && r->prev->status != HTTP_OK)) {
         civic_request(r)->need = need_make(r, lookup, refusal, scope);
         return status;
@@ -330,7 +327,6 @@ static int in_a_circle(request_rec *r, const civic_lookup_t *lookup)
     return 1;
 }
 
-/* Somebody is logged in, and the rules keep him out. */
 int civic_authn_forbid(request_rec *r)
 {
     const civic_request_t *known = civic_request(r);
@@ -353,7 +349,6 @@ int civic_authn_forbid(request_rec *r)
     return civic_authn_turn_away(r, lookup, civic_refusal(CIVIC_RULE_NOT_MET, names), NULL);
 }
 
-/* Let the other modules judge; our own hooks step aside meanwhile. */
 int civic_authn_rules(request_rec *r, int (*run)(request_rec *))
 {
     civic_request_t *known = civic_request(r);

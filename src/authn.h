@@ -30,19 +30,19 @@ int civic_authn_check(request_rec *r);
  */
 int civic_authn_ask(request_rec *r, request_rec *at);
 
-/** access_checker: where CivicUnauthenticated is `pass`, a session is used when there is one.
- */
+/** access_checker: where CivicUnauthenticated is `pass`, a session is used when there
+ * is one. */
 int civic_authn_pass(request_rec *r);
 
 /**
- * access_checker_ex: httpd asks the Require rules before anybody is known, and whom they let in
- * needs no login. That is not enough where a negated civic rule was asked, which httpd then
+ * access_checker_ex: httpd asks the Require rules before anybody is known, and whom they let
+ * in needs no login. That is not enough where a negated civic rule was asked, which httpd then
  * takes for neutral, or an expression about the session. There, the login comes first.
  */
 int civic_authn_access(request_rec *r);
 
-/** A negated civic rule, or an expression about the session, stands somewhere: as long as none does,
- * civic_authn_access leaves all to httpd. */
+/** A negated civic rule, or an expression about the session, stands somewhere: as long as none
+ * does, civic_authn_access leaves all to httpd. */
 void civic_authn_rules_may_need_login(void);
 
 /**
@@ -58,7 +58,8 @@ int civic_authn_authorize(request_rec *r);
 civic_refusal_t civic_authn_judge(request_rec *r, const civic_lookup_t *lookup,
                                   const civic_dir_conf_t *dir);
 
-/** Count what a session is, once for each request and application, however many sub-requests and redirects it takes. */
+/** Count what a session is, once for each request and application, however many sub-requests
+ * and redirects it takes. */
 void civic_authn_count(request_rec *r, civic_lookup_t *lookup, civic_reason reason);
 
 /** Is this a request whose answer a person looks at? By CivicUnauthenticated. */

@@ -409,8 +409,9 @@ static int is_within(const ap_directive_t *node, const ap_directive_t *section)
     return node == section;
 }
 
-/* One line of a section of alternatives is met: the others, with the sections among them, do not
- * matter. (Of those that must all be met, httpd asks none behind the first that is not.) */
+/* One line of a section of alternatives is met: the others, with the sections among them, do
+ * not matter. (Of those that must all be met, httpd asks none behind the first that
+ * is not.) */
 static void unmet_forget(request_rec *r, const rule_t *rule)
 {
     apr_array_header_t *unmet = civic_request(r)->unmet;

@@ -33,8 +33,8 @@ static civic_refusal_t too_large(request_rec *r, apr_size_t limit)
         apr_psprintf(r->pool, "the limit is %" APR_SIZE_T_FMT " bytes", limit));
 }
 
-/* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an error
- * with a page of its own, in front of ours. */
+/* One piece more; an empty one sets `ended`. Not by ap_get_client_block, which answers an
+ * error with a page of its own, in front of ours. */
 static civic_refusal_t read_piece(request_rec *r, apr_bucket_brigade *brigade, char *buffer,
                                   apr_size_t limit, apr_size_t *have, int *ended)
 {

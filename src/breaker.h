@@ -9,7 +9,8 @@
  *                      it succeeds
  *
  * One for each upstream, over all children. A breaker is one word of shared memory, changed by
- * compare-and-swap: no lock, and a child may die anywhere. A probe that dies frees itself by time.
+ * compare-and-swap: no lock, and a child may die anywhere. A probe that dies frees itself by
+ * time.
  *
  *    63    62 61      56 55    48 47                                                       0
  *   +--------+----------+--------+----------------------------------------------------------+

@@ -266,8 +266,8 @@ static civic_refusal_t exchange(login_t *login, civic_sip_identity_t *identity)
     return refusal;
 }
 
-/* The browser chooses what Civic is asked for, and the code does not say it: the answer must show
- * what the page asked for, or a lesser approval would open a location that wants more. */
+/* The browser chooses what Civic is asked for, and the code does not say it: the answer must
+ * show what the page asked for, or a lesser approval would open a location that wants more. */
 static civic_refusal_t check_scope(const login_t *login, const civic_sip_identity_t *identity)
 {
     const char *evidence = civic_scope_evidence(login->state.scope);
@@ -281,8 +281,9 @@ static civic_refusal_t check_scope(const login_t *login, const civic_sip_identit
     return civic_accepted();
 }
 
-/* Whoever holds the first factor alone must not get any further with an identity of his own. An
- * account without an identity gets a session, which opens nothing but the page that links it. */
+/* Whoever holds the first factor alone must not get any further with an identity of his own.
+ * An account without an identity gets a session, which opens nothing but the page that links
+ * it. */
 static civic_refusal_t check_account(const login_t *login,
                                      const civic_sip_identity_t *identity)
 {
@@ -313,7 +314,8 @@ static void warn(request_rec *r, const char *what, const char *detail)
                   detail, civic_request_reference(r));
 }
 
-/* Judge the document's picture and take it out of the claims. @return 1 when it is to be kept */
+/* Judge the document's picture and take it out of the claims. @return 1 when it is to
+ * be kept */
 static int picture_take(const login_t *login, civic_bytes_t *picture, civic_claims_t *claims)
 {
     request_rec *r = login->r;

@@ -12,8 +12,8 @@
 
 enum { REALM_MAX = 256, LOGIN_MAX = 2000 /* bytes: proxies bound the headers of an answer */ };
 
-/* A quoted-string (RFC 9110, 5.6.4) of at most so many bytes. AuthName may be an expression, and hold what a request
- * does. */
+/* A quoted-string (RFC 9110, 5.6.4) of at most so many bytes. AuthName may be an expression,
+ * and hold what a request does. */
 static const char *quote(const char *text, apr_size_t most, apr_pool_t *pool)
 {
     apr_size_t len = strnlen(text, most);

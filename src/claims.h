@@ -50,8 +50,8 @@ const char *civic_claims_get(const civic_claims_t *claims, const char *label);
 /**
  * Judge the document's picture (each, should there be several) against its md5 and take it out
  * of the list.
- * @return 1 when there is none or it fits; 0 when it does not: it and its md5 are then no
- *         longer marked valid
+ * @return 1 when there is none or it fits; 0 when it does not: its md5, which stays in the
+ *         list, is then no longer marked valid
  */
 int civic_claims_drop_picture(civic_claims_t *claims, apr_pool_t *pool);
 

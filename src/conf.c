@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <http_core.h>
 
-/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read (by
- * one thread). */
+#include "scope.h"
+
+/* Longest CivicSessionLife and shortest CivicSessionIdle seen while the configuration is read
+ * (by one thread). */
 static apr_interval_time_t longest_life = CIVIC_DEFAULT_LIFE;
 static apr_interval_time_t shortest_idle = CIVIC_DEFAULT_IDLE;
 
@@ -57,7 +59,7 @@ const char *civic_conf_scope(const civic_dir_conf_t *conf)
     /* Who it is, the first factor has said. */
     return conf->scope            ? conf->scope
            : conf->factor.on == 1 ? "ANONYMOUS_LOGIN"
-                                  : "BASIC_SIGNUP";
+                                  : CIVIC_SCOPE_DEFAULT;
 }
 
 civic_rate_t civic_conf_callback_limit(const civic_server_conf_t *conf)
@@ -314,7 +316,7 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicSecretFile", civic_set_secret_file, CIVIC_IN_APPLICATION, RSRC_CONF,
                   "file with the application's secret: 32 hex digits"),
     AP_INIT_TAKE1("CivicEnvironment", civic_set_environment, CIVIC_IN_APPLICATION, RSRC_CONF,
-                  "environment of the API: prod (the default) or dev"),
+                  "environment of the API, a segment of its path (default prod)"),
     AP_INIT_TAKE1("CivicApiUrl", civic_set_api_url, CIVIC_IN_APPLICATION, RSRC_CONF,
                   "base URL of the SIP API (default " CIVIC_SIP_API ")"),
     AP_INIT_TAKE1("CivicPublicKey", civic_set_public_key, CIVIC_IN_APPLICATION, RSRC_CONF,
@@ -387,12 +389,6 @@ const command_rec civic_directives[] = {
     AP_INIT_FLAG("CivicPreflight", ap_set_flag_slot,
                  (void *)offsetof(civic_dir_conf_t, preflight), OR_AUTHCFG,
                  "On: preflights of CORS are let through without a login (default Off)"),
-    AP_INIT_TAKE1(
-        "CivicLanguage", civic_set_language, NULL, OR_AUTHCFG,
-        "auto (the default: what the browser prefers), or the language of all pages"),
-    AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
-                 (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
-                 "On: civic-status lists and ends people's sessions here (default Off)"),
 
     AP_INIT_FLAG("CivicSecondFactor", civic_set_factor_flag,
                  (void *)offsetof(civic_dir_conf_t, factor.on), OR_AUTHCFG,
@@ -423,8 +419,14 @@ const command_rec civic_directives[] = {
     AP_INIT_TAKE1("CivicSessionsPerUser", civic_set_sessions_per_user, NULL, RSRC_CONF,
                   "how many sessions one person may have at an application (default: any)"),
 
+    AP_INIT_TAKE1(
+        "CivicLanguage", civic_set_language, NULL, OR_AUTHCFG,
+        "auto (the default: what the browser prefers), or the language of all pages"),
     AP_INIT_TAKE2("CivicLanguageFile", civic_set_language_file, NULL, RSRC_CONF,
                   "tag and file of a language: one more, or changes to one that is there"),
+    AP_INIT_FLAG("CivicStatusActions", ap_set_flag_slot,
+                 (void *)offsetof(civic_dir_conf_t, status_actions), ACCESS_CONF,
+                 "On: civic-status lists and ends people's sessions here (default Off)"),
 
     AP_INIT_TAKE1(
         "CivicSessionStore", civic_set_session_store, NULL, RSRC_CONF,

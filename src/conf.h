@@ -248,7 +248,8 @@ extern const command_rec civic_directives[];
  */
 const char *civic_conf_fault(cmd_parms *cmd, const char *value, const char *fault);
 
-/** A claim's label without a dot is probably a mistake: a line of the log says so while httpd starts. */
+/** A claim's label without a dot is probably a mistake: a line of the log says so while httpd
+ * starts. */
 void civic_conf_label_hint(cmd_parms *cmd, const char *label);
 
 /** For directives of the whole server: NULL, or what is wrong with the place. */
@@ -317,8 +318,8 @@ const char *civic_set_language(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_language_file(cmd_parms *cmd, void *dir, const char *tag,
                                     const char *path);
 
-/** Read the languages that are built in: before directives are. @return 1; 0 after the reason was
- * logged */
+/** Read the languages that are built in: before directives are. @return 1; 0 after the reason
+ * was logged */
 int civic_conf_languages_start(apr_pool_t *pconf);
 
 /** The built-in English: which texts there are. */

@@ -420,7 +420,8 @@ static const char *page_policy(const civic_application_t *app, int is_default,
                        "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", NULL);
 }
 
-/* What stands for a text in a cookie's name and in the login cookie. @return 1, 0 when OpenSSL fails */
+/* What stands for a text in a cookie's name and in the login cookie. @return 1, 0 when OpenSSL
+ * fails */
 static int name_cookie(const char **suffix, unsigned char cut[8], const char *text,
                        apr_pool_t *pool)
 {

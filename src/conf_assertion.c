@@ -1,5 +1,5 @@
-/* conf_assertion.c - directives of assertions. The two of a location are not for .htaccess: whoever may
- * write one could have people's assertions made out to any application. */
+/* conf_assertion.c - directives of assertions. The two of a location are not for .htaccess:
+ * whoever may write one could have people's assertions made out to any application. */
 #include "conf.h"
 
 #include <apr_strings.h>

@@ -1,5 +1,5 @@
-/* conf_factor.c - directives of the second factor. What needs more than one of them is judged by
- * startup_factor.c. */
+/* conf_factor.c - directives of the second factor. What needs more than one of them is judged
+ * by startup_factor.c. */
 #include "conf.h"
 
 #include <apr_lib.h>
@@ -11,7 +11,8 @@
 
 #include "enrollment.h"
 
-/* Whoever has just logged in must not be asked again: a login may take that long to lead back. */
+/* Whoever has just logged in must not be asked again: a login may take that long to
+ * lead back. */
 enum { MAX_AGE_LEAST_SEC = 30 };
 
 /* ---- <If> about who is logged in ---- */
@@ -71,8 +72,8 @@ static const char *condition_of(const ap_directive_t *section, cmd_parms *cmd)
     return NULL;
 }
 
-/* httpd judges <If> before anybody is logged in, and never again: where it asks who that is, a directive
- * would never count, and the password alone would do. */
+/* httpd judges <If> before anybody is logged in, and never again: where it asks who that is, a
+ * directive would never count, and the password alone would do. */
 static const char *condition_fault(cmd_parms *cmd)
 {
     for (const ap_directive_t *at = cmd->directive->parent; at; at = at->parent) {

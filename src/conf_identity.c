@@ -1,4 +1,5 @@
-/* conf_identity.c - directives of who somebody is, as applications are told; and of WebSockets. */
+/* conf_identity.c - directives of who somebody is, as applications are told; and of
+ * WebSockets. */
 #include "conf.h"
 
 #include <apr_lib.h>

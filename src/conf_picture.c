@@ -3,8 +3,8 @@
 
 #include <apr_strings.h>
 
-/* Of the application: it is for the application's purposes that Civic's people let it see a document,
- * and it is the application's session that the picture lives with. */
+/* Of the application: it is for the application's purposes that Civic's people let it see a
+ * document, and it is the application's session that the picture lives with. */
 const char *civic_set_document_image(cmd_parms *cmd, void *dir, int on)
 {
     civic_application_t *app = dir ? ((civic_dir_conf_t *)dir)->section : NULL;

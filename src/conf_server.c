@@ -4,7 +4,6 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <errno.h>
 #include <http_core.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* conf_store.c - directives of the session store. What needs more than one of them is judged by
- * startup_store.c. */
+/* conf_store.c - directives of the session store. What needs more than one of them is judged
+ * by startup_store.c. */
 #include "conf.h"
 
 #include <apr_file_info.h>

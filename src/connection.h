@@ -1,9 +1,9 @@
 /* connection.h - the sessions that came over a connection before.
  *
  * A browser sends its cookie with each request. The second time that one comes over the same
- * connection, its session is kept there: from then on only the store is asked whether the session
- * is still there and when it was last used, and the record is neither read nor taken apart again.
- * What is kept is bounded, whatever cookies come, and goes with the connection.
+ * connection, its session is kept there: from then on only the store is asked whether the
+ * session is still there and when it was last used, and the record is neither read nor taken
+ * apart again. What is kept is bounded, whatever cookies come, and goes with the connection.
  */
 #ifndef CIVIC_CONNECTION_H
 #define CIVIC_CONNECTION_H
@@ -31,7 +31,8 @@ typedef struct {
 } civic_acquaintance_t;
 
 /**
- * What a connection knows of a cookie. Streams of HTTP/2 have nothing of their own to keep it in.
+ * What a connection knows of a cookie. Streams of HTTP/2 have nothing of their own to keep it
+ * in.
  * @param id of a sane form (civic_session_id_is_sane)
  * @return NULL when it can remember nothing more
  */

@@ -116,8 +116,8 @@ static int starts_ours(const char *bare, const char *pair)
     return is_ours(bare, pair, strcspn(pair, "=;, \t"));
 }
 
-/* Pairs end at a semicolon. httpd joins several Cookie headers by commas, which count beside ours
- * alone: elsewhere a comma may be part of a value. */
+/* Pairs end at a semicolon. httpd joins several Cookie headers by commas, which count beside
+ * ours alone: elsewhere a comma may be part of a value. */
 static apr_size_t pair_length(const char *bare, const char *pair)
 {
     int ours = starts_ours(bare, pair);

@@ -21,8 +21,8 @@ const char *civic_cookie_name(request_rec *r, const char *suffix);
  */
 void civic_cookie_take(request_rec *r);
 
-/** Add the session cookie that this lookup looks for to the answer, or with a NULL id take it away; the
- * attributes are the same in both cases. Survives an error answer. */
+/** Add the session cookie that this lookup looks for to the answer, or with a NULL id take it
+ * away; the attributes are the same in both cases. Survives an error answer. */
 void civic_cookie_set_session(request_rec *r, const civic_lookup_t *lookup, const char *id);
 
 /** The login cookie of this browser. @return 1, 0 when there is none that opens */

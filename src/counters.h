@@ -5,8 +5,8 @@
  *   +-----------+------------------------+------------------------+-- ... --+
  *
  * Each thread adds to one stripe, whose cache lines it hardly shares with anybody; a counter's
- * value is the sum over all stripes. There is no lock and no pointer in it, so a process may die
- * anywhere. Made once by the parent and kept over its restarts: counters never go back.
+ * value is the sum over all stripes. There is no lock and no pointer in it, so a process may
+ * die anywhere. Made once by the parent and kept over its restarts: counters never go back.
  */
 #ifndef CIVIC_COUNTERS_H
 #define CIVIC_COUNTERS_H

@@ -73,9 +73,9 @@ int civic_hmac_sha256(unsigned char mac[CIVIC_SHA256_LEN], const void *key, apr_
 
 /* ---- SHA-256, once for each request: most of its cost would be what surrounds it ---- */
 
-/* OpenSSL looks the algorithm behind EVP_sha256() up at every use, under a lock that all threads
- * share: it is fetched once. Never freed: it is OpenSSL's own copy, counted, and httpd may unload
- * this module after OpenSSL has cleaned up. */
+/* OpenSSL looks the algorithm behind EVP_sha256() up at every use, under a lock that all
+ * threads share: it is fetched once. Never freed: it is OpenSSL's own copy, counted, and httpd
+ * may unload this module after OpenSSL has cleaned up. */
 static EVP_MD *sha256;
 
 static void sha256_fetch(void)

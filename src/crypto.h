@@ -48,8 +48,8 @@ const char *civic_secret_read(unsigned char **secret, const char *text, apr_pool
 /** A new private key, as long-lived as the pool; NULL when OpenSSL fails. */
 civic_key_t *civic_key_make(apr_pool_t *pool);
 
-/** PEM (PKCS#8, not encrypted) of a private key, in the pool: the caller wipes it. NULL when OpenSSL
- * fails. */
+/** PEM (PKCS#8, not encrypted) of a private key, in the pool: the caller wipes it. NULL when
+ * OpenSSL fails. */
 char *civic_key_private_pem(const civic_key_t *key, apr_pool_t *pool);
 
 /** 130 hex digits of the public half, in the pool; NULL when OpenSSL fails. */

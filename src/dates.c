@@ -13,7 +13,8 @@ static int days_of(int year, int month)
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* Between `least` and `most` decimal digits. Moves on behind them; -1 when they are not there. */
+/* Between `least` and `most` decimal digits. Moves on behind them; -1 when they are
+ * not there. */
 static int number(const char **text, int least, int most)
 {
     int value = 0, digits = 0;

@@ -1,7 +1,8 @@
 /* document_image.c - see document_image.h. The handler of CivicEndpoint/image: GET and HEAD.
  *
- * `application` of the query says whose session is meant, where a browser has several; else the
- * first that has a picture, in the order of the configuration. It is looked at, and no use.
+ * `application` of the query says whose session is meant, where a browser has several; else
+ * the first that has a picture, in the order of the configuration. It is looked at, and no
+ * use.
  */
 #include "document_image.h"
 

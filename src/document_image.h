@@ -1,8 +1,8 @@
 /* document_image.h - the picture of a person's document, for its owner and for applications.
  *
- * CivicEndpoint/image shows it to the browser whose session it belongs to, and to an application
- * that brings a ticket, `Authorization: Civic <ticket>`: our cookies, which open everything, never
- * reach applications; a ticket opens one picture for a minute (picture.h).
+ * CivicEndpoint/image shows it to the browser whose session it belongs to, and to an
+ * application that brings a ticket, `Authorization: Civic <ticket>`: our cookies, which open
+ * everything, never reach applications; a ticket opens one picture for a minute (picture.h).
  */
 #ifndef CIVIC_DOCUMENT_IMAGE_H
 #define CIVIC_DOCUMENT_IMAGE_H

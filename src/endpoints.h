@@ -1,4 +1,5 @@
-/* endpoints.h - the addresses below CivicEndpoint: callback, login, logout, session, assets.
+/* endpoints.h - the addresses below CivicEndpoint (the table in endpoints.c): what the
+ * module's pages send back and load, and what sites and applications ask.
  *
  * They work wherever they are, even when the whole site is protected, denied or proxied: they
  * are claimed before mod_rewrite and mod_proxy see them, and the surrounding sections do not
@@ -41,7 +42,8 @@ int civic_renew(request_rec *r);
 int civic_report(request_rec *r);
 int civic_document_image(request_rec *r);
 
-/** Counts one try of this client. @return CIVIC_OK; CIVIC_TOO_MANY_ATTEMPTS, with Retry-After */
+/** Counts one try of this client. @return CIVIC_OK; CIVIC_TOO_MANY_ATTEMPTS, with Retry-After
+ */
 civic_refusal_t civic_callback_count(request_rec *r);
 
 /** Refuse a method that is not in the list. @return the status */

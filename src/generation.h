@@ -1,7 +1,8 @@
 /* generation.h - an SDBM database that changes as a whole, whatever dies in between.
  *
- * SDBM is two files that are changed in place: a process killed within a change leaves half of it. So a
- * database is never changed here; a copy of it is, and then one rename makes the copy the database.
+ * SDBM is two files that are changed in place: a process killed within a change leaves half of
+ * it. So a database is never changed here; a copy of it is, and then one rename makes the copy
+ * the database.
  *
  *     PATH            one line: which generation counts, its files' sizes and checksum
  *     PATH.N.dir      generation N, never changed once PATH has named it
@@ -9,13 +10,14 @@
  *     PATH.lock       who holds its flock may make the next generation
  *     PATH.new        the next PATH, before its rename
  *
- * A writer: lock, copy N to N+1, change it, fsync it, write and fsync PATH.new, rename it to PATH, fsync
- * the folder, remove generation N, unlock. Before the rename nothing has happened, behind it everything; what
- * a dead writer left is removed by the next one. The kernel takes the lock away from the dead.
+ * A writer: lock, copy N to N+1, change it, fsync it, write and fsync PATH.new, rename it to
+ * PATH, fsync the folder, remove generation N, unlock. Before the rename nothing has happened,
+ * behind it everything; what a dead writer left is removed by the next one. The kernel takes
+ * the lock away from the dead.
  *
- * Readers take no lock. They keep a generation open, which goes on to exist for them when it is
- * removed, and look by one stat() whether PATH is another file by now. They hold the file open that they
- * compare with, so that its inode number is not used anew.
+ * Readers take no lock. They keep a generation open, which goes on to exist for them when it
+ * is removed, and look by one stat() whether PATH is another file by now. They hold the file
+ * open that they compare with, so that its inode number is not used anew.
  *
  * Whom the files belong to, and who may read them: owned_file.h.
  *
@@ -53,7 +55,8 @@ const char *civic_generations_init(civic_generations_t *all, const char *path,
 /** Make an empty database where there is none. */
 const char *civic_generations_create(const civic_generations_t *all, apr_pool_t *pool);
 
-/** Wait for the lock, 10 seconds at most. @param lock to be closed with civic_generations_unlock */
+/** Wait for the lock, 10 seconds at most. @param lock to be closed with
+ * civic_generations_unlock */
 const char *civic_generations_lock(int *lock, const civic_generations_t *all,
                                    apr_pool_t *pool);
 void civic_generations_unlock(int lock);

@@ -41,8 +41,9 @@ static apr_status_t trailers_filter(ap_filter_t *f, apr_bucket_brigade *brigade,
     return rv;
 }
 
-/* MergeTrailers On: what follows a body becomes headers once it is read. HTTP/1.1 has trailers behind
- * chunked ones alone, HTTP/2 (whose streams have a connection above theirs) behind any. */
+/* MergeTrailers On: what follows a body becomes headers once it is read. HTTP/1.1 has trailers
+ * behind chunked ones alone, HTTP/2 (whose streams have a connection above theirs) behind
+ * any. */
 static int may_bring_trailers(const request_rec *r)
 {
     const core_server_config *core = ap_get_core_module_config(r->server->module_config);
@@ -230,8 +231,8 @@ static apr_table_t *variables_make(civic_parcel_t *parcel, const civic_record_t 
     return variables;
 }
 
-/* Where variables may be kept: with the connection, as long as its place is still this session's, for
- * a choice that no other will ever have the address of. */
+/* Where variables may be kept: with the connection, as long as its place is still this
+ * session's, for a choice that no other will ever have the address of. */
 static civic_variables_t *keeper_of(const civic_lookup_t *lookup,
                                     const civic_claim_choice_t *choice)
 {
@@ -254,7 +255,8 @@ static int goes_to_uwsgi(const request_rec *r)
            || (core->handler && !strncmp(core->handler, uwsgi, sizeof(uwsgi) - 1));
 }
 
-/* Made once for a session that the connection keeps, for the first choice of claims that comes. */
+/* Made once for a session that the connection keeps, for the first choice of claims that
+ * comes. */
 static const apr_table_t *variables_of(request_rec *r, const civic_lookup_t *lookup)
 {
     static volatile apr_uint32_t told;
@@ -417,8 +419,8 @@ static void forget(request_rec *r)
     civic_headers_drop(r);
 }
 
-/* A sub-request or an internal redirect has inherited what the request before was told: too much,
- * where it may have less. */
+/* A sub-request or an internal redirect has inherited what the request before was told: too
+ * much, where it may have less. */
 static void forget_inherited(request_rec *r)
 {
     const civic_request_t *first = civic_request(civic_request_first(r));

@@ -1,5 +1,5 @@
-/* identity.h - who somebody is, told to the application behind: r->user, the environment, headers
- * (identity_headers.h).
+/* identity.h - who somebody is, told to the application behind: r->user, the environment,
+ * headers (identity_headers.h).
  */
 #ifndef CIVIC_IDENTITY_H
 #define CIVIC_IDENTITY_H
@@ -15,11 +15,12 @@
 const char *civic_identity_user(request_rec *r, const civic_session_t *session);
 
 /**
- * Set r->ap_auth_type and r->user, without a user leave both as they are; by CivicIdentity CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE,
- * CIVIC_SESSION_ENDS, CIVIC_SECOND_FACTOR and CIVIC_<LABEL> in the environment, and the same as headers, which only a
- * location of AuthType Civic or CivicSecondFactor gets. Verified claims alone, those of CivicClaims; a value with control
- * characters or that is not UTF-8 is left out, and so are labels that fold to one name, and what would
- * be too large.
+ * Set r->ap_auth_type and r->user, without a user leave both as they are; by CivicIdentity
+ * CIVIC_USER_ID, CIVIC_APPLICATION, CIVIC_SCOPE, CIVIC_SESSION_ENDS, CIVIC_SECOND_FACTOR and
+ * CIVIC_<LABEL> in the environment, and the same as headers, which only a location of AuthType
+ * Civic or CivicSecondFactor gets. Verified claims alone, those of CivicClaims; a value with
+ * control characters or that is not UTF-8 is left out, and so are labels that fold to one
+ * name, and what would be too large.
  */
 void civic_identity_set(request_rec *r, civic_lookup_t *lookup, const char *user);
 
@@ -30,8 +31,8 @@ const char *civic_identity_collisions(const civic_claims_t *claims, apr_pool_t *
  * where nobody logs in (an ErrorDocument), still knows who asked. */
 int civic_identity_restore(request_rec *r);
 
-/** handler: a request that became another one since (DirectoryIndex, FallbackResource, negotiation) is
- * told what that one may know. */
+/** handler: a request that became another one since (DirectoryIndex, FallbackResource,
+ * negotiation) is told what that one may know. */
 int civic_identity_settle(request_rec *r);
 
 /** post_read_request: drop inbound headers that could pass for ours, take out our cookies.

@@ -80,8 +80,8 @@ static int is_separator(char c)
     return strchr(" ,;\"", c) != NULL || apr_iscntrl(c); /* or the end */
 }
 
-/* A proxy takes away what `Connection` names. Releases of mod_proxy differ in where a name in it ends:
- * here at whatever is no part of one. */
+/* A proxy takes away what `Connection` names. Releases of mod_proxy differ in where a name in
+ * it ends: here at whatever is no part of one. */
 static void drop_from_connection(request_rec *r)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);

@@ -162,8 +162,8 @@ civic_reason civic_jws_verify(civic_jws_t *jws, const char *text, apr_size_t len
     return CIVIC_OK;
 }
 
-/* By libc, and not in full when it is no date: for a number of more than 80 digits APR's own %f
- * shows what lies on the stack. */
+/* By libc, and not in full when it is no date: for a number of more than 80 digits APR's own
+ * %f shows what lies on the stack. */
 static const char *seconds(double time, apr_pool_t *pool)
 {
     char text[64];

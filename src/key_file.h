@@ -1,5 +1,5 @@
-/* key_file.h - keys that the module makes for itself at the first start: a file of mode 0600 that
- * belongs to the user who starts httpd, beside the session store.
+/* key_file.h - keys that the module makes for itself at the first start: a file of mode 0600
+ * that belongs to the user who starts httpd, beside the session store.
  */
 #ifndef CIVIC_KEY_FILE_H
 #define CIVIC_KEY_FILE_H
@@ -15,8 +15,8 @@ typedef struct {
 /**
  * Read a key's file; make it first when there is none.
  *
- * @param text set on success, NUL-terminated, wiped with the pool; whether it is a key is for the
- *             caller to judge
+ * @param text set on success, NUL-terminated, wiped with the pool; whether it is a key is for
+ *             the caller to judge
  * @return NULL, or what is wrong, fit for an operator
  */
 const char *civic_key_file(char **text, const char *path, const civic_key_kind_t *kind,

@@ -1,8 +1,8 @@
-/* log_format.h - `%{label}^CV` in a site's own LogFormat: what civic('label') is (expression.h), for
- * logs. mod_log_config knows no expressions.
+/* log_format.h - `%{label}^CV` in a site's own LogFormat: what civic('label') is
+ * (expression.h), for logs. mod_log_config knows no expressions.
  *
- * It is looked up when the line is written, and only where a format asks; the module itself never
- * logs a value of a claim.
+ * It is looked up when the line is written, and only where a format asks; the module itself
+ * never logs a value of a claim.
  */
 #ifndef CIVIC_LOG_FORMAT_H
 #define CIVIC_LOG_FORMAT_H

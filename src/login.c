@@ -1,9 +1,11 @@
-/* login.c - GET CivicEndpoint/login: the login of another address, for pages that cannot be one.
+/* login.c - GET CivicEndpoint/login: the login of another address, for pages that cannot be
+ * one.
  *
- * `return` is a path of this site. The login is that of its location: application, scope request, looks and
- * rules are what a request for it would meet, never what the query says. Then it goes on to `then`, which is
- * `return` unless it is said. With `popup=1` it shows a page instead, which tells the page that has opened it
- * (by what that put into `window`, for scripts alone), and closes itself.
+ * `return` is a path of this site. The login is that of its location: application, scope
+ * request, looks and rules are what a request for it would meet, never what the query says.
+ * Then it goes on to `then`, which is `return` unless it is said. With `popup=1` it shows a
+ * page instead, which tells the page that has opened it (by what that put into `window`, for
+ * scripts alone), and closes itself.
  */
 #include <apr_strings.h>
 #include <http_protocol.h>

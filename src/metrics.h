@@ -1,5 +1,5 @@
-/* metrics.h - counters and gauges at one moment, as Prometheus text and as JSON. Numbers alone:
- * nothing in it comes from a request or tells of a person. */
+/* metrics.h - counters and gauges at one moment, as Prometheus text and as JSON. Numbers
+ * alone: nothing in it comes from a request or tells of a person. */
 #ifndef CIVIC_METRICS_H
 #define CIVIC_METRICS_H
 

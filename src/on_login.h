@@ -1,5 +1,5 @@
-/* on_login.h - CivicOnLogin: the page of the site where people go first after a login. It is told
- * where they wanted to go by its parameter `return`, and takes them there.
+/* on_login.h - CivicOnLogin: the page of the site where people go first after a login. It is
+ * told where they wanted to go by its parameter `return`, and takes them there.
  */
 #ifndef CIVIC_ON_LOGIN_H
 #define CIVIC_ON_LOGIN_H
@@ -22,9 +22,9 @@ int civic_on_login_is_origin(const char *origin, const char *scheme, const char 
                              unsigned port, apr_pool_t *pool);
 
 /**
- * Where to go after a login: `on_login` with the parameter `return`, percent-encoded; the return
- * path itself where that is a path to `on_login` already, or where both together would be too
- * long for a request (with `too_long` set).
+ * Where to go after a login: `on_login` with the parameter `return`, percent-encoded; the
+ * return path itself where that is a path to `on_login` already, or where both together would
+ * be too long for a request (with `too_long` set).
  *
  * @param return_path return_path.h
  * @param most        bytes

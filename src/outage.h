@@ -1,11 +1,11 @@
-/* outage.h - a store that is another machine: is it down, who asks it while it is, and what the
- * operator hears of it.
+/* outage.h - a store that is another machine: is it down, who asks it while it is, and what
+ * the operator hears of it.
  *
  * One in each child, used by all its threads. While the store is down, one call at a time and
  * one in half a second goes out to it; all others fail at once. It also counts as down when
- * calls are out and none has come back for three seconds: so a store that hangs does not hold all
- * workers, even where its client would wait for ever. The log says once that it is down and why,
- * and once that it is back.
+ * calls are out and none has come back for three seconds: so a store that hangs does not hold
+ * all workers, even where its client would wait for ever. The log says once that it is down
+ * and why, and once that it is back.
  */
 #ifndef CIVIC_OUTAGE_H
 #define CIVIC_OUTAGE_H

@@ -1,8 +1,9 @@
 /* owned_file.h - files that belong to the owner of their folder and to nobody else.
  *
- * The folder belongs to root or to the user of the process, and nobody else may write in it. A file belongs to the
- * folder's owner, who alone writes; it has mode 0600, or 0640 and the folder's group where that may read the folder.
- * Root looks at folders of anybody, and writes in his own alone.
+ * The folder belongs to root or to the user of the process, and nobody else may write in it. A
+ * file belongs to the folder's owner, who alone writes; it has mode 0600, or 0640 and the
+ * folder's group where that may read the folder. Root looks at folders of anybody, and writes
+ * in his own alone.
  */
 #ifndef CIVIC_OWNED_FILE_H
 #define CIVIC_OWNED_FILE_H
@@ -21,7 +22,8 @@ const char *civic_owned_folder_fault(struct stat *info, const char *folder, apr_
 const char *civic_owned_file_fault(int fd, const char *path, const char *folder,
                                    apr_pool_t *pool);
 
-/** @param mode set: what files get there. @return NULL, or why this process may not write there */
+/** @param mode set: what files get there. @return NULL, or why this process may not write
+ * there */
 const char *civic_owned_may_write(mode_t *mode, const char *folder, apr_pool_t *pool);
 
 /** A new file, where there is none, not even a link. @return a descriptor; -1 with `fault` */

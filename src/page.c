@@ -255,7 +255,8 @@ static const char frame_policy[] = "default-src 'none'; style-src 'self'; "
                                    "form-action 'none'; base-uri 'none'; "
                                    "frame-ancestors 'self'";
 
-/* Nothing in it acts: who is led to click it unawares gets a window with the page's own address. */
+/* Nothing in it acts: who is led to click it unawares gets a window with the page's own
+ * address. */
 const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int is_login)
 {
     const civic_language_t *language = civic_request_language(r);
@@ -363,7 +364,8 @@ static void add_dialog(json_t *problem, request_rec *r, civic_reason reason)
                                   civic_words_text(language, "dialog.cancel")));
 }
 
-/* Where a window may be opened to log in for this address (login.c), which needs no telling there. */
+/* Where a window may be opened to log in for this address (login.c), which needs no telling
+ * there. */
 static void add_login(json_t *problem, request_rec *r, civic_reason reason)
 {
     const civic_request_t *known = civic_request(r);

@@ -32,24 +32,27 @@ const civic_pages_t *civic_pages_make(const civic_language_t *language, apr_pool
 
 const civic_reply_t *civic_page_login(request_rec *r, const civic_login_page_t *page);
 
-/** A page for a refusal, in a frame civic_page_frame; for CIVIC_RULE_NOT_MET with the rules, and a logout that leads back
- * here. @param retry where "start again" leads, NULL for nowhere */
+/** A page for a refusal, in a frame civic_page_frame; for CIVIC_RULE_NOT_MET with the rules,
+ * and a logout that leads back here. @param retry where "start again" leads, NULL for nowhere
+ */
 const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason,
                                         const char *retry);
 
 /**
- * What stands in a frame in place of any other page of ours, none of which may be framed: the reason's
- * words, and a link that opens the address in a window of its own. Without state, script and form.
+ * What stands in a frame in place of any other page of ours, none of which may be framed: the
+ * reason's words, and a link that opens the address in a window of its own. Without state,
+ * script and form.
  * @param is_login a login is what is missing
  */
 const civic_reply_t *civic_page_frame(request_rec *r, civic_reason reason, int is_login);
 
-/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry; where
- * Require rules keep somebody out, also rules and scope; where a login helps, its address as login
- * and what offers it as dialog. */
+/** The same as RFC 9457 problem+json: type, title, status, reason, detail, reference, retry;
+ * where Require rules keep somebody out, also rules and scope; where a login helps, its
+ * address as login and what offers it as dialog. */
 const civic_reply_t *civic_page_problem(request_rec *r, civic_reason reason);
 
-/** Where a window may be opened to log in for the address of this request (login.c); NULL: it has none. */
+/** Where a window may be opened to log in for the address of this request (login.c); NULL: it
+ * has none. */
 const char *civic_page_login_address(request_rec *r);
 
 /** What the site is called here: AuthName as it was written, else the server's name. */

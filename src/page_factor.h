@@ -13,7 +13,8 @@ void civic_page_factor_values(request_rec *r, apr_table_t *values,
 /** Whom to ask: ServerAdmin. NULL when nobody has said. */
 const char *civic_page_contact(request_rec *r);
 
-/** What is about to be linked, and whether it shall be. @param state sealed, for CIVIC_STATE_LINK */
+/** What is about to be linked, and whether it shall be. @param state sealed, for
+ * CIVIC_STATE_LINK */
 const civic_reply_t *civic_page_link(request_rec *r, const civic_first_factor_t *factor,
                                      const civic_session_t *session, const char *state);
 

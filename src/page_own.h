@@ -1,4 +1,5 @@
-/* page_own.h - what a site's own looks (CivicLoginPage, CivicStyle, CivicPagePolicy) make of a page. */
+/* page_own.h - what a site's own looks (CivicLoginPage, CivicStyle, CivicPagePolicy) make of a
+ * page. */
 #ifndef CIVIC_PAGE_OWN_H
 #define CIVIC_PAGE_OWN_H
 

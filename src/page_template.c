@@ -1,5 +1,6 @@
-/* page_template.c - see page_template.h. It walks through the markup as a browser does (HTML, 13.2.5,
- * as far as it takes to know what a place is), and judges each placeholder by its place. */
+/* page_template.c - see page_template.h. It walks through the markup as a browser does
+ * (HTML, 13.2.5, as far as it takes to know what a place is), and judges each placeholder by
+ * its place. */
 #include "page_template.h"
 
 #include <apr_lib.h>
@@ -254,7 +255,8 @@ static void in_tag(walk_t *walk)
     }
 }
 
-/* `<` and a letter or a slash begin a tag, `<!--` a comment, `<!` and `<?` what ends at the next >. */
+/* `<` and a letter or a slash begin a tag, `<!--` a comment, `<!` and `<?` what ends at the
+ * next >. */
 static void in_text(walk_t *walk)
 {
     const char *at = walk->at;

@@ -22,7 +22,8 @@
 #define CIVIC_PICTURE_TICKET_LIFE apr_time_from_sec(60)
 #define CIVIC_PICTURE_TICKET_LEN  92 /* characters, always */
 
-/** What a picture is by its first bytes. @return "image/jpeg", "image/png"; NULL for all else */
+/** What a picture is by its first bytes. @return "image/jpeg", "image/png"; NULL for
+ * all else */
 const char *civic_picture_type(const civic_bytes_t *picture);
 
 /**
@@ -45,8 +46,8 @@ civic_store_result civic_picture_get(civic_bytes_t *picture, civic_store_t *stor
                                      const unsigned char key[CIVIC_STORE_KEY_LEN],
                                      apr_pool_t *pool);
 
-/** End that of a session, or those of a user. @return 1 (also when there was none); 0: it could
- * not be done */
+/** End that of a session, or those of a user. @return 1 (also when there was none); 0: it
+ * could not be done */
 int civic_picture_end(civic_store_t *store, const unsigned char key[CIVIC_STORE_KEY_LEN],
                       const unsigned char user[CIVIC_STORE_USER_LEN], apr_pool_t *pool);
 int civic_picture_end_user(civic_store_t *store,
@@ -60,7 +61,8 @@ const char *civic_picture_ticket_seal(const unsigned char key[CIVIC_STORE_KEY_LE
                                       apr_time_t now, const civic_seal_keys_t *keys,
                                       apr_pool_t *pool);
 
-/** @param key the session's, set on success alone @return 1; 0 when it is not ours or too old */
+/** @param key the session's, set on success alone @return 1; 0 when it is not ours or
+ * too old */
 int civic_picture_ticket_open(unsigned char key[CIVIC_STORE_KEY_LEN], const char *text,
                               apr_time_t now, const civic_seal_keys_t *keys, apr_pool_t *pool);
 

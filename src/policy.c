@@ -107,7 +107,8 @@ const char *civic_policy_fault(const char *text, civic_policy_use use, apr_pool_
     return fault;
 }
 
-/* Where a directive's sources end in the policy, and where they begin; NULL: it is not there. */
+/* Where a directive's sources end in the policy, and where they begin; NULL: it is
+ * not there. */
 static const char *find(const char *policy, const char *name, const char **sources)
 {
     apr_size_t len = strlen(name);

@@ -12,8 +12,8 @@ typedef enum {
 /**
  * Judge "directive source ...; directive source ...".
  *
- * To add, the directives are those of which it can be said what more sources do, and nothing is
- * allowed that would let scripts in which somebody else has written into the page.
+ * To add, the directives are those of which it can be said what more sources do, and nothing
+ * is allowed that would let scripts in which somebody else has written into the page.
  * @return NULL, or what is wrong with it, in the pool
  */
 const char *civic_policy_fault(const char *text, civic_policy_use use, apr_pool_t *pool);

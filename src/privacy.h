@@ -1,8 +1,8 @@
 /* privacy.h - what a session has opened is for one person: no shared cache keeps it.
  *
  * Caches know of Authorization, not of our cookie. httpd's own, mod_cache, answers before
- * anybody's login is judged. So answers that were made for somebody say `private`, as they would
- * implicitly with Authorization, unless the site says itself that they are not.
+ * anybody's login is judged. So answers that were made for somebody say `private`, as they
+ * would implicitly with Authorization, unless the site says itself that they are not.
  */
 #ifndef CIVIC_PRIVACY_H
 #define CIVIC_PRIVACY_H

@@ -2,18 +2,19 @@
  *
  * Pure code returns a reason; whoever holds the request turns it into the log line, the
  * page, the problem+json, the counter. All of those, and the table in doc/errors.md,
- * speak from this one list (doc/errors.md is checked against it by t/unit/reason).
+ * speak from this one list (doc/errors.md is checked against it by t/unit/test_reason.c).
  *
  * What the person reads is in src/languages, as reason.<name> (words.h).
  *
- * To add a failure, add a line here, its words, a row in doc/errors.md and a test that reaches it.
+ * To add a failure, add a line here, its words, a row in doc/errors.md and a test that reaches
+ * it.
  */
 #ifndef CIVIC_REASON_H
 #define CIVIC_REASON_H
 
 #include <stddef.h>
 
-/** How loud the log line is: `user` is normal life, `admin` wants the operator's eye. */
+/** How loud the log line is. */
 typedef enum {
     CIVIC_LOUD_DEBUG, /* decisions, seen only when asked for */
     CIVIC_LOUD_INFO,  /* what people do: logins, refusals they caused themselves */
@@ -28,7 +29,7 @@ typedef enum {
     CIVIC_RETRY_LATER  /* the same again in a while: Retry-After is sent */
 } civic_retry;
 
-/* X(symbol, name, HTTP status, loudness, retry, what the person reads) */
+/* X(symbol, name, HTTP status, loudness, retry) */
 #define CIVIC_REASONS(X)                                                                      \
     /* no session */                                                                          \
     X(CIVIC_LOGIN_REQUIRED, "login-required", 401, CIVIC_LOUD_DEBUG, CIVIC_RETRY_LOGIN)       \

@@ -1,7 +1,9 @@
 /* record.h - a session as bytes, the form in which every store keeps it.
  *
- *   version(1) | flags(1) | realm(16) | created(8) | application | scope | userId | n(2) | n * claim
- *   flags: 1 the document's picture is kept; 2 a second factor: account | proof(1) behind the userId
+ *   version(1) | flags(1) | realm(16) | created(8) | application | scope | userId | n(2)
+ *     | n * claim
+ *   flags: 1 the document's picture is kept; 2 a second factor: account | proof(1) behind
+ *     the userId
  *   claim: flags(1) | label | value            text: length(4) | bytes      little endian
  *
  * Times that change while a session lives (last use) are the store's, not the record's, so

@@ -1,13 +1,15 @@
 /* recovery.h - one-time codes for people whose phone is gone.
  *
- * A code is 16 characters of 32, in four groups: ABCD-EFGH-JKMN-PQRS. Letters that look like digits are not among
- * them (I, L, O), nor is U; who types them, or lower case, spaces, dashes, is understood.
+ * A code is 16 characters of 32, in four groups: ABCD-EFGH-JKMN-PQRS. Letters that look like
+ * digits are not among them (I, L, O), nor is U; who types them, or lower case, spaces,
+ * dashes, is understood.
  *
- * A store keeps hashes. A code is random and has 80 bits, so that one SHA-256 is enough: to find a code of a
- * stolen store takes 2^79 hashes on average, which at a million million a second are 19,000 years. What makes
- * hashes of passwords slow is for secrets that people choose, and a key beside the store would be
- * stolen with it. Application and account are hashed in, so that neither is a hash good for another account, nor does one
- * search serve for several.
+ * A store keeps hashes. A code is random and has 80 bits, so that one SHA-256 is enough: to
+ * find a code of a stolen store takes 2^79 hashes on average, which at a million million a
+ * second are 19,000 years. What makes hashes of passwords slow is for secrets that people
+ * choose, and a key beside the store would be stolen with it. Application and account are
+ * hashed in, so that neither is a hash good for another account, nor does one search serve for
+ * several.
  */
 #ifndef CIVIC_RECOVERY_H
 #define CIVIC_RECOVERY_H

@@ -1,6 +1,6 @@
 /* redis_link.h - one connection to a Redis that is a master and accepts us: opened, asked,
- * closed. Used by one thread at a time. Times out after half a second (connecting) and a second
- * (each answer).
+ * closed. Used by one thread at a time. Times out after half a second (connecting) and a
+ * second (each answer).
  */
 #ifndef CIVIC_REDIS_LINK_H
 #define CIVIC_REDIS_LINK_H
@@ -31,8 +31,8 @@ typedef struct {
 void civic_redis_command_add(civic_redis_command_t *command, const char *word, size_t length);
 
 /**
- * Connect, ask Sentinels where the master is if there are any, log in, choose the database, and
- * see that it is a master.
+ * Connect, ask Sentinels where the master is if there are any, log in, choose the database,
+ * and see that it is a master.
  * @return to be given to redisFree; NULL with `fault` set
  */
 redisContext *civic_redis_link_open(civic_redis_site_t *site, civic_redis_fault_t *fault);

@@ -1,8 +1,8 @@
 /* redis_pool.h - a child's connections to its Redis, shared by all its threads.
  *
- * Made when they are needed, used last used first. When one is found dead, all that lie idle are
- * closed and the command goes out once more over a new one: commands must be such that twice is as
- * good as once.
+ * Made when they are needed, used last used first. When one is found dead, all that lie idle
+ * are closed and the command goes out once more over a new one: commands must be such that
+ * twice is as good as once.
  */
 #ifndef CIVIC_REDIS_POOL_H
 #define CIVIC_REDIS_POOL_H

@@ -1,5 +1,5 @@
-/* redis_tls.c - see redis_tls.h. hiredis_ssl checks no host name by itself in all its versions,
- * so the TLS object is made here. */
+/* redis_tls.c - see redis_tls.h. hiredis_ssl checks no host name by itself in all its
+ * versions, so the TLS object is made here. */
 #include "redis_tls.h"
 
 #include <apr_strings.h>

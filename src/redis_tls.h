@@ -1,5 +1,5 @@
-/* redis_tls.h - TLS to a Redis, where the hiredis that this is built with has it (1.0 or later,
- * with hiredis_ssl): redis_tls.c; elsewhere redis_tls_absent.c.
+/* redis_tls.h - TLS to a Redis, where the hiredis that this is built with has it (1.0 or
+ * later, with hiredis_ssl): redis_tls.c; elsewhere redis_tls_absent.c.
  */
 #ifndef CIVIC_REDIS_TLS_H
 #define CIVIC_REDIS_TLS_H

@@ -10,12 +10,13 @@ typedef enum {
     CIVIC_AS_PROBLEM /* a program reads it: problem+json */
 } civic_audience;
 
-/** Counts, and writes one line: "auth_civic: <what> refused: <reason> (<detail>) ref=<reference>". Warnings and
- * errors of one reason appear as such once in ten seconds and child, else at level info. */
+/** Counts, and writes one line: "auth_civic: <what> refused: <reason> (<detail>)
+ * ref=<reference>". Warnings and errors of one reason appear as such once in ten seconds and
+ * child, else at level info. */
 void civic_refusal_log(request_rec *r, const char *what, civic_refusal_t refusal);
 
-/** The status of a refusal here. Behind another login, 403 stands for 401, at which browsers forget its
- * password. */
+/** The status of a refusal here. Behind another login, 403 stands for 401, at which browsers
+ * forget its password. */
 int civic_refusal_status(request_rec *r, civic_reason reason);
 
 /**

@@ -1,5 +1,5 @@
-/* renew.c - POST CivicEndpoint/renew: a login page that was open for long gets a new state, so that
- * nobody has to load it anew and lose what is on it.
+/* renew.c - POST CivicEndpoint/renew: a login page that was open for long gets a new state, so
+ * that nobody has to load it anew and lose what is on it.
  *
  * The new state says what the old one said, however old that is, and is bound to the browser
  * that asks: what loading the page again would give, and nothing more.

@@ -1,8 +1,9 @@
-/* report.c - POST CivicEndpoint/report: what only the login page's script sees, for the operator's log.
+/* report.c - POST CivicEndpoint/report: what only the login page's script sees, for the
+ * operator's log.
  *
- * Its page must be one of this server (a state that was sealed here, however old), it counts as a try
- * (CivicCallbackLimit), and nothing of what it sends is written but one of the words below and a reference, by which the page's
- * words and the line are found together.
+ * Its page must be one of this server (a state that was sealed here, however old), it counts
+ * as a try (CivicCallbackLimit), and nothing of what it sends is written but one of the words
+ * below and a reference, by which the page's words and the line are found together.
  */
 #include <apr_atomic.h>
 #include <apr_strings.h>

@@ -107,7 +107,8 @@ request_rec *civic_request_first(request_rec *r);
 /** The session that this browser has at an application; looked up once. Never NULL. */
 civic_lookup_t *civic_request_session(request_rec *r, const civic_application_t *application);
 
-/** The same of second factors, which have cookies of their own: for no account in particular. */
+/** The same of second factors, which have cookies of their own: for no account in
+ * particular. */
 civic_lookup_t *civic_request_factor(request_rec *r, const civic_application_t *application);
 
 /** How the name of a session's cookie ends (cookie.h), and the digest for the login cookie. */
@@ -117,7 +118,8 @@ const unsigned char *civic_lookup_digest(const civic_lookup_t *lookup);
 /** The word for this request that pages and log lines share: 8 letters and digits. */
 const char *civic_request_reference(request_rec *r);
 
-/** Go by the reference of an earlier page, where this is one: what is logged from here on has it. */
+/** Go by the reference of an earlier page, where this is one: what is logged from here on has
+ * it. */
 void civic_request_refer(request_rec *r, const char *word);
 
 /** The language of the answer: CivicLanguage, else what the browser prefers. */
@@ -126,8 +128,9 @@ const civic_language_t *civic_request_language(request_rec *r);
 /** Is the browser's connection https (as httpd sees it: ServerName or mod_ssl)? */
 int civic_request_is_https(request_rec *r);
 
-/** This site as the configuration has it, whatever a client says: https://www.example.org, with the port
- * that ServerName or the <VirtualHost> names, where it is not the usual one. In the pool. */
+/** This site as the configuration has it, whatever a client says: https://www.example.org,
+ * with the port that ServerName or the <VirtualHost> names, where it is not the usual one. In
+ * the pool. */
 const char *civic_request_site(request_rec *r);
 
 /** Plain http, but to this machine: good enough to try things out. */
@@ -143,8 +146,8 @@ const char *civic_request_return_path(request_rec *r);
 int civic_request_is_same_origin(request_rec *r);
 
 /**
- * The body of a request that only a page of this very site may make: where it comes from and its type
- * are judged before anything is read.
+ * The body of a request that only a page of this very site may make: where it comes from and
+ * its type are judged before anything is read.
  * @param type the only media type that is taken; NULL: whoever asks judges it
  * @return CIVIC_OK; CIVIC_CROSS_ORIGIN, CIVIC_CONTENT_TYPE, or as civic_body_read
  */
@@ -155,8 +158,9 @@ civic_refusal_t civic_request_body_of_own_page(request_rec *r, const char *type,
 int civic_request_is_own_origin(request_rec *r, const char *origin);
 
 /**
- * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8): OPTIONS with
- * Origin and Access-Control-Request-Method, without credentials and without a body?
+ * Is this a preflight as a browser sends it before a request across origins (Fetch, 4.8):
+ * OPTIONS with Origin and Access-Control-Request-Method, without credentials and without a
+ * body?
  */
 int civic_request_is_preflight(request_rec *r);
 

@@ -25,9 +25,10 @@ static void header_remove(request_rec *r, const char *name)
     apr_table_unset(r->headers_out, name);
 }
 
-/* Nobody elsewhere keeps hold of a window that shows a page of ours; a window that it opens may keep
- * hold of it. No page of ours needs a sensor. An embedder policy of the site would keep Civic's
- * library away; in a frame there is none, and the page around may ask for that policy. */
+/* Nobody elsewhere keeps hold of a window that shows a page of ours; a window that it opens
+ * may keep hold of it. No page of ours needs a sensor. An embedder policy of the site would
+ * keep Civic's library away; in a frame there is none, and the page around may ask for that
+ * policy. */
 static void page_headers(request_rec *r, const civic_reply_t *reply)
 {
     header_set(r, "Cross-Origin-Opener-Policy", "same-origin-allow-popups");
@@ -72,9 +73,9 @@ static ap_filter_rec_t *deflate_for(const civic_reply_t *reply)
                                                   : NULL;
 }
 
-/* httpd sends errors to HEAD, and large ones to everybody, without a length. It is that of the text:
- * filters of the site work on what handlers send, and on no error. To HEAD, it is left out where GET
- * would get it compressed. */
+/* httpd sends errors to HEAD, and large ones to everybody, without a length. It is that of the
+ * text: filters of the site work on what handlers send, and on no error. To HEAD, it is left
+ * out where GET would get it compressed. */
 static int length_is_known(request_rec *r, const civic_reply_t *reply)
 {
     const char *accepted = apr_table_get(r->headers_in, "Accept-Encoding");
@@ -84,8 +85,8 @@ static int length_is_known(request_rec *r, const civic_reply_t *reply)
                 && ap_strcasestr(accepted, "gzip"));
 }
 
-/* What was made for this answer. Where httpd answers otherwise in the end, as 416 to a range that is not
- * there, none of it fits. */
+/* What was made for this answer. Where httpd answers otherwise in the end, as 416 to a range
+ * that is not there, none of it fits. */
 static const civic_reply_t *reply_of(request_rec *r)
 {
     const civic_request_t *known = civic_request(r);

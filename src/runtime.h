@@ -37,26 +37,28 @@ typedef struct civic_runtime {
     struct civic_assertion_cache *assertions; /* of this child; NULL: no memory */
 } civic_runtime_t;
 
-/** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the reason
- * was logged */
+/** Open the store and read or make the seal keys: startup_store.c. @return 1; 0 after the
+ * reason was logged */
 int civic_startup_store(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
 
-/** What does not go together about a directive of the store (startup_store.c). @return NULL, or
- * what is wrong */
+/** What does not go together about a directive of the store (startup_store.c). @return NULL,
+ * or what is wrong */
 const char *civic_startup_store_fault(server_rec *s, const char *directive);
 
-/** Open the enrollment stores of all hosts: startup_factor.c. @return 1; 0 after the reason was logged */
-int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf);
-
-/** What is missing for CivicSecondFactor, CivicEnrollmentStore or CivicEnrollmentQuery of this host
- * (startup_factor.c). @return NULL, or what is wrong */
-const char *civic_startup_factor_fault(const server_rec *host, const char *directive);
-/** Where it is, or would be, when it is a file: keys of our own making are beside it. @return in the
- * pool; NULL when httpd's runtime folder is not known */
+/** Where the store is, or would be, when it is a file: keys of our own making are beside it.
+ * @return in the pool; NULL when httpd's runtime folder is not known */
 const char *civic_startup_store_path(const civic_server_conf_t *conf, apr_pool_t *pool);
 
-/** Read or make the key that signs assertions: startup_assertion.c. @return 1; 0 after the reason was
- * logged */
+/** Open the enrollment stores of all hosts: startup_factor.c. @return 1; 0 after the reason
+ * was logged */
+int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf);
+
+/** What is missing for CivicSecondFactor, CivicEnrollmentStore or CivicEnrollmentQuery of this
+ * host (startup_factor.c). @return NULL, or what is wrong */
+const char *civic_startup_factor_fault(const server_rec *host, const char *directive);
+
+/** Read or make the key that signs assertions: startup_assertion.c. @return 1; 0 after the
+ * reason was logged */
 int civic_startup_assertion(civic_runtime_t *runtime, server_rec *s, apr_pool_t *pconf);
 
 /** As civic_startup_store_fault, of a directive of assertions. */

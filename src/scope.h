@@ -5,8 +5,8 @@
 #define CIVIC_SCOPE_DEFAULT "BASIC_SIGNUP"
 #define CIVIC_SCOPE_MAX     64
 
-/** 1 to CIVIC_SCOPE_MAX of A-Z, 0-9 and _: names that Civic may add later pass. @return 1 or 0
- */
+/** 1 to CIVIC_SCOPE_MAX of A-Z, 0-9 and _: names that Civic may add later pass.
+ * @return 1 or 0 */
 int civic_scope_is_name(const char *scope);
 
 /**

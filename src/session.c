@@ -146,7 +146,8 @@ civic_refusal_t civic_session_create(const char **id, civic_store_t *store,
                                record->user_id, pool)) {
         return civic_refusal(CIVIC_INTERNAL, "the random source or OpenSSL failed");
     }
-    /* Before the session, which says whether there is one; so no session ever lacks its own. */
+    /* Before the session, which says whether there is one; so no session ever lacks
+     * its own. */
     record->has_picture = picture && civic_picture_put(store, &session, picture, pool);
     refusal = put(store, &session, record, pool);
     if (refusal.reason == CIVIC_OK) {

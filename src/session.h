@@ -117,7 +117,8 @@ int civic_session_user(unsigned char user[CIVIC_STORE_USER_LEN],
 /** Can the store tell whose its sessions are? What follows is for those that can. */
 int civic_session_can_list(const civic_store_t *store);
 
-/** A short name for a session that opens nothing. @return in the pool; NULL when OpenSSL fails */
+/** A short name for a session that opens nothing. @return in the pool; NULL when
+ * OpenSSL fails */
 const char *civic_session_reference(const civic_session_t *session, apr_pool_t *pool);
 
 /** A user's sessions, oldest login first.

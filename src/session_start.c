@@ -10,8 +10,8 @@
 #include "log.h"
 #include "runtime.h"
 
-/* The store keeps a session a little longer than it opens anything: whoever comes back is told that it
- * has ended. */
+/* The store keeps a session a little longer than it opens anything: whoever comes back is told
+ * that it has ended. */
 #define EXPIRY_GRACE apr_time_from_sec(15 * 60)
 
 static void warn(request_rec *r, const char *what)
@@ -20,7 +20,8 @@ static void warn(request_rec *r, const char *what)
                   civic_request_reference(r));
 }
 
-/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse it. */
+/* The newest login stays, the oldest go. That they could not be ended is no reason to refuse
+ * it. */
 static void sessions_limit(request_rec *r, const civic_record_t *record)
 {
     const civic_server_conf_t *conf = civic_server_conf(r->server);
@@ -57,7 +58,7 @@ void civic_session_hand_out(request_rec *r, const char *id, const civic_lookup_t
 {
     civic_store_t *store = civic_server_conf(r->server)->runtime->store;
 
-    /* A new id at every login; the one that the browser came with is to be worth nothing any more. */
+    /* A new id at every login; the one that the browser came with is to be worth nothing. */
     if (old->reason == CIVIC_OK
         && civic_session_end(&old->session, store, r->pool) != CIVIC_OK) {
         warn(r, "the session that the browser had before could not be ended: it stays in the "

@@ -1,4 +1,5 @@
-/* session_start.h - how every login ends: a session of its own, and the browser that keeps it. */
+/* session_start.h - how every login ends: a session of its own, and the browser that
+ * keeps it. */
 #ifndef CIVIC_SESSION_START_H
 #define CIVIC_SESSION_START_H
 
@@ -7,8 +8,8 @@
 #include "state.h"
 
 /**
- * Keep what somebody has shown as a new session, and set its cookie. The session that the browser came
- * with ends, and of the person's others those beyond CivicSessionsPerUser.
+ * Keep what somebody has shown as a new session, and set its cookie. The session that the
+ * browser came with ends, and of the person's others those beyond CivicSessionsPerUser.
  *
  * @param old     what the browser has there
  * @param record  its realm and `created` are filled in

@@ -1,4 +1,5 @@
-/* shm_file.c - see shm_file.h. APR's shm takes neither a check of owner and mode nor a lock. */
+/* shm_file.c - see shm_file.h. APR's shm takes neither a check of owner and mode nor
+ * a lock. */
 #include "shm_file.h"
 
 #include <apr_strings.h>

@@ -14,8 +14,8 @@ typedef struct {
 } civic_shm_file_t;
 
 /**
- * Map a file that is there: regular, mode 0600, owned by this process' user, one name, at least
- * `least` bytes.
+ * Map a file that is there: regular, mode 0600, owned by this process' user, one name, at
+ * least `least` bytes.
  *
  * @param why NULL when there is no such file, else why it is not to be trusted
  * @return in the pool, unmapped and closed with it; NULL with `why` set

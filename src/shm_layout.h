@@ -1,5 +1,5 @@
-/* shm_layout.h - what a shard consists of (see the picture in shm_shard.h), and how its memory is
- * read and written while others do. For shm_shard.c, shm_mend.c and shm_room.c alone.
+/* shm_layout.h - what a shard consists of (see the picture in shm_shard.h), and how its memory
+ * is read and written while others do. For shm_shard.c, shm_mend.c and shm_room.c alone.
  */
 #ifndef CIVIC_SHM_LAYOUT_H
 #define CIVIC_SHM_LAYOUT_H
@@ -136,21 +136,22 @@ static inline link_t *user_bucket_of(const civic_shard_t *shard, const unsigned 
     return &shard->users[(apr_uint64_t)n * shard->bucket_count >> 32];
 }
 
-/** Take the lock, and put the shard in order if its holder died. @return 1, 0 when it cannot be
- * had within two seconds */
+/** Take the lock, and put the shard in order if its holder died. @return 1, 0 when it cannot
+ * be had within two seconds */
 int civic_shard_lock(civic_shard_t *shard);
 void civic_shard_unlock(civic_shard_t *shard);
 
 /** Under the lock. */
 void civic_shard_rebuild(civic_shard_t *shard);
 
-/** Hook a whole session into both indexes and, as the newest, into the list. Under the lock. */
+/** Hook a whole session into both indexes and, as the newest, into the list. Under
+ * the lock. */
 void civic_shard_hook(civic_shard_t *shard, link_t link);
 
 typedef enum { CIVIC_FOUND, CIVIC_FOUND_NONE, CIVIC_FOUND_SENSELESS } civic_found;
 
-/** Where a session is. Bounded whatever others write meanwhile: without the lock, only `sequence` tells
- * whether the result counts. */
+/** Where a session is. Bounded whatever others write meanwhile: without the lock, only
+ * `sequence` tells whether the result counts. */
 civic_found civic_shard_find(const civic_shard_t *shard, const unsigned char *key,
                              link_t *found);
 

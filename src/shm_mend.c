@@ -173,8 +173,8 @@ static int by_age(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* The sessions that are whole, each block in one of them at most. While this goes on, the kind of
- * a block that is spoken for has its highest bit set. */
+/* The sessions that are whole, each block in one of them at most. While this goes on, the kind
+ * of a block that is spoken for has its highest bit set. */
 static apr_uint32_t gather(civic_shard_t *shard, aged_t *found)
 {
     enum { TAKEN = 0x80 };

@@ -34,8 +34,8 @@ static int key_fits(const entry_t *entry, const unsigned char *key)
     return civic_equal(held, key, sizeof(held));
 }
 
-/* A session's blocks mostly lie one behind the other: ask for all of a usual one (BASIC_SIGNUP) at
- * once, instead of waiting for memory at each. */
+/* A session's blocks mostly lie one behind the other: ask for all of a usual one
+ * (BASIC_SIGNUP) at once, instead of waiting for memory at each. */
 static void fetch_ahead(const civic_shard_t *shard, link_t link)
 {
     const char *at = block_at(shard, link);

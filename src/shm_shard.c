@@ -29,7 +29,8 @@ void civic_shard_locate(civic_shard_t *shard, void *base, apr_size_t size)
     shard->users = (link_t *)((char *)shard->buckets + round_up(blocks * sizeof(link_t)));
     shard->kinds = (unsigned char *)shard->users + round_up(blocks * sizeof(link_t));
     shard->blocks = shard->kinds + round_up(blocks);
-    /* As many as blocks: each step along a chain waits for memory, so that long ones cost more. */
+    /* As many as blocks: each step along a chain waits for memory, so that long ones cost
+     * more. */
     shard->bucket_count = blocks;
     shard->block_count = blocks;
     shard->damaged = 0;
@@ -117,8 +118,8 @@ static void list_append(civic_shard_t *shard, entry_t *entry, link_t link)
     head->newest = link;
 }
 
-/* All blocks of a session that no reader can find any more. They stay in their order, so that the
- * next session has its blocks one behind the other as well. */
+/* All blocks of a session that no reader can find any more. They stay in their order, so that
+ * the next session has its blocks one behind the other as well. */
 static void blocks_free(civic_shard_t *shard, link_t first)
 {
     struct civic_shard_head *head = shard->head;

@@ -1,4 +1,5 @@
-/* shm_shard.h - one shard of the shared-memory store: a hash table of sessions with its blocks.
+/* shm_shard.h - one shard of the shared-memory store: a hash table of sessions with its
+ * blocks.
  *
  *   +------+-------------+-----------+-------------+-----------------------------------------+
  *   | head | buckets[n]  | users[n]  | kinds[n]    | blocks[n], 128 bytes each               |
@@ -9,11 +10,11 @@
  *   block, further one        (kind FURTHER): next, unused                   | record ...
  *   block, unused             (kind UNUSED):  next
  *
- * A bucket heads the chain of the sessions whose key falls into it (entry.chain), a user bucket
- * that of the sessions of users (entry.user_chain). All sessions are in a list by last use,
- * oldest first (entry.newer, .older). Links are block numbers plus one, 0 is none: no pointers,
- * so that each process may map the shard where it likes. Geometry is never read from the
- * shard: it follows from its size.
+ * A bucket heads the chain of the sessions whose key falls into it (entry.chain), a user
+ * bucket that of the sessions of users (entry.user_chain). All sessions are in a list by last
+ * use, oldest first (entry.newer, .older). Links are block numbers plus one, 0 is none: no
+ * pointers, so that each process may map the shard where it likes. Geometry is never read from
+ * the shard: it follows from its size.
  *
  * Writers hold the shard's lock, a robust mutex. Readers hold nothing: they walk and copy with
  * every link bounded, and then look whether `sequence` has moved, which it does whenever a
@@ -23,9 +24,9 @@
  * A picture that belongs to a session (store.h) is an entry as any other here, and is called a
  * session below; only putting it and counting know the difference.
  *
- * Kinds, and a checksum over what never changes in a session, are the truth: from them all links
- * can be made anew (rebuild), which is what happens when a process died with the lock or a
- * link makes no sense. Contents, which people have a hand in, can never pass for an entry.
+ * Kinds, and a checksum over what never changes in a session, are the truth: from them all
+ * links can be made anew (rebuild), which is what happens when a process died with the lock or
+ * a link makes no sense. Contents, which people have a hand in, can never pass for an entry.
  */
 #ifndef CIVIC_SHM_SHARD_H
 #define CIVIC_SHM_SHARD_H
@@ -50,7 +51,8 @@ void civic_shard_locate(civic_shard_t *shard, void *base, apr_size_t size);
 /** Lay out an empty shard in zeroed memory. @return 1, 0 when the lock cannot be made */
 int civic_shard_format(civic_shard_t *shard);
 
-/** Make the lock anew; for a process that knows that nobody else uses the shard. @return 1, 0 */
+/** Make the lock anew; for a process that knows that nobody else uses the shard.
+ * @return 1, 0 */
 int civic_shard_relock(civic_shard_t *shard);
 
 /** Walk everything. @return NULL, or what is broken */

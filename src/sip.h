@@ -90,9 +90,9 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
                                        apr_pool_t *pool);
 
 /**
- * Why the API does not take our request (401): it does not say, so what can be known is compared
- * for it. CIVIC_CLOCK_SKEW when its clock and ours are too far apart for our token to be valid,
- * with both times; else `refusal` with which key and files were used.
+ * Why the API does not take our request (401): it does not say, so what can be known is
+ * compared for it. CIVIC_CLOCK_SKEW when its clock and ours are too far apart for our token to
+ * be valid, with both times; else `refusal` with which key and files were used.
  *
  * @param refusal of civic_sip_judge_status
  * @param date what the API's clock said, 0: nothing
@@ -119,9 +119,9 @@ civic_refusal_t civic_sip_open_payload(civic_claims_t *claims,
 /**
  * The whole exchange, in at most `timeout` (payload fetch included).
  *
- * A code is sent once, whatever becomes of it. The one exception is a service that says 429 and
- * when to come back: it has turned the request away before looking at it, so the code was not
- * used. It is asked once more where it asks for two seconds at most and these are left.
+ * A code is sent once, whatever becomes of it. The one exception is a service that says 429
+ * and when to come back: it has turned the request away before looking at it, so the code was
+ * not used. It is asked once more where it asks for two seconds at most and these are left.
  *
  * @param token a code that civic_sip_check_code accepted
  * @param identity set on success alone, in the pool

@@ -62,8 +62,8 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
                                                             message_of(body, len, pool)));
 }
 
-/* The first half of SHA-256 over a key's public half, as people can compute it from the portal's
- * hex digits. */
+/* The first half of SHA-256 over a key's public half, as people can compute it from the
+ * portal's hex digits. */
 static const char *fingerprint(const civic_key_t *key, apr_pool_t *pool)
 {
     const char *hex = civic_key_public_hex(key, pool);
@@ -129,8 +129,8 @@ static int user_id_is_sane(const char *user_id)
 }
 
 /* Whoever may say where a payload lies must not have us ask machines of the inner network. An
- * address that is listed itself, the API's own host, and where the API is this machine (as when
- * trying things out) any, are what the operator wants. */
+ * address that is listed itself, the API's own host, and where the API is this machine (as
+ * when trying things out) any, are what the operator wants. */
 static int must_be_public(const char *host, const civic_sip_application_t *app,
                           apr_pool_t *pool)
 {

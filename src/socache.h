@@ -1,6 +1,6 @@
-/* socache.h - one of httpd's small object caches (mod_socache_memcache and its like), with what
- * their interface leaves open made certain: whether it answers at all, and whether what it does
- * not find is not there. Knows server_rec: not part of libcivic.
+/* socache.h - one of httpd's small object caches (mod_socache_memcache and its like), with
+ * what their interface leaves open made certain: whether it answers at all, and whether what
+ * it does not find is not there. Knows server_rec: not part of libcivic.
  *
  * Within a call of the store: civic_socache_enter, any of fetch, store, erase, forget, and
  * civic_socache_leave.
@@ -63,7 +63,8 @@ civic_store_result civic_socache_leave(civic_socache_call_t *call, civic_store_r
 /** Does it answer at all? @return 1, 0 */
 int civic_socache_lives(civic_socache_call_t *call);
 
-/** @param most bytes that the value may have @return OK with `value` in the pool, MISSING, DOWN */
+/** @param most bytes that the value may have @return OK with `value` in the pool, MISSING,
+ * DOWN */
 civic_store_result civic_socache_fetch(civic_socache_call_t *call,
                                        const civic_socache_key_t *key, civic_bytes_t *value,
                                        apr_size_t most);

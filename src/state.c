@@ -1,9 +1,10 @@
 /* state.c - see state.h.
  *
- *   state:        version(1) | issued(8) | browser(16) | length(2) application | length(1) scope |
- *                 path
- *   of a second factor: 3(1) | issued(8) | browser(16) | use(1) | codes(1) | shared(1) | session(32) |
- *                 realm(16) | length(1) account | length(2) application | length(1) scope | path
+ *   state:        version(1) | issued(8) | browser(16) | length(2) application |
+ *                 length(1) scope | path
+ *   of a second factor: 3(1) | issued(8) | browser(16) | use(1) | codes(1) | shared(1) |
+ *                 session(32) | realm(16) | length(1) account | length(2) application |
+ *                 length(1) scope | path
  *   login cookie: version(1) | id(16) | completed(8) | application(8) | zeros
  *
  * Integers are little endian. Both are what civic_seal seals, each for its own purpose.

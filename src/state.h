@@ -39,7 +39,7 @@ typedef enum {
 typedef struct {
     const char *account; /* folded (account.h); NULL: there is no first factor */
     civic_state_use use;
-    int codes; /* how many recovery codes the location grants, at most 255; 0: none are taken */
+    int codes;  /* how many recovery codes the location grants: 0 (none are taken) to 255 */
     int shared; /* to link: the identity may have other accounts, too */
     unsigned char session[CIVIC_STATE_SESSION_LEN]; /* to link: the key of the session */
     unsigned char realm[CIVIC_REALM_LEN];           /* of the site whose first login it was */
@@ -86,8 +86,9 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
                              apr_pool_t *pool);
 
 /**
- * Open a state that the network brought: only authenticity is judged here. One that proves a first
- * factor is none here: what is done with it must know what it is worth (civic_state_open_any).
+ * Open a state that the network brought: only authenticity is judged here. One that proves a
+ * first factor is none here: what is done with it must know what it is worth
+ * (civic_state_open_any).
  * @param state set on success alone, strings in the pool
  * @return CIVIC_OK, CIVIC_STATE_INVALID
  */
@@ -98,7 +99,8 @@ civic_reason civic_state_open(civic_state_t *state, const char *text, apr_size_t
 civic_reason civic_state_open_any(civic_state_t *state, const char *text, apr_size_t len,
                                   const civic_seal_keys_t *keys, apr_pool_t *pool);
 
-/** What one site's first login has shown counts at no other. @return 1 where there is none, or it is of this site */
+/** What one site's first login has shown counts at no other. @return 1 where there is none, or
+ * it is of this site */
 int civic_state_is_of(const civic_state_t *state, const unsigned char realm[CIVIC_REALM_LEN]);
 
 /**

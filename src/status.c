@@ -110,8 +110,8 @@ static int specificity(const char *range, const char *type)
     return !strcmp(range, "*/*") ? 1 : 0;
 }
 
-/* What an Accept header gives to a type, to compare: the quality that the range which fits it best
- * has, and of the same quality, how well it fits. 0: nothing. */
+/* What an Accept header gives to a type, to compare: the quality that the range which fits it
+ * best has, and of the same quality, how well it fits. 0: nothing. */
 static double rank(request_rec *r, const char *accept, const char *type)
 {
     double q = 0;

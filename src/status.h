@@ -1,8 +1,8 @@
 /* status.h - what the operator sees: SetHandler civic-status, and a block of mod_status.
  *
- * Who may see it is for the Require rules of its location to say. GET shows numbers; POST, where
- * CivicStatusActions is On, lists and ends the sessions of a person at the applications of this
- * host. No claim, cookie or session id is in any answer.
+ * Who may see it is for the Require rules of its location to say. GET shows numbers; POST,
+ * where CivicStatusActions is On, lists and ends the sessions of a person at the applications
+ * of this host. No claim, cookie or session id is in any answer.
  */
 #ifndef CIVIC_STATUS_H
 #define CIVIC_STATUS_H

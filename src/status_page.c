@@ -1,4 +1,5 @@
-/* status_page.c - civic-status for people: src/assets/status.html with its numbers and lists. */
+/* status_page.c - civic-status for people: src/assets/status.html with its numbers
+ * and lists. */
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <http_core.h>

@@ -1,8 +1,9 @@
-/* status_sessions.c - POST to civic-status: an operator lists and ends the sessions of a person.
+/* status_sessions.c - POST to civic-status: an operator lists and ends the sessions of a
+ * person.
  *
- * A form or JSON says `application` (not needed where there is one only), `userId`, and what to
- * `end`: the reference of a session, or "all". Without `end` it lists. The log names the person
- * by a digest.
+ * A form or JSON says `application` (not needed where there is one only), `userId`, and what
+ * to `end`: the reference of a session, or "all". Without `end` it lists. The log names the
+ * person by a digest.
  */
 #include <apr_strings.h>
 #include <http_core.h>

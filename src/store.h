@@ -32,7 +32,8 @@ typedef enum {
     CIVIC_STORE_DOWN       /* nothing is known: never treat it as "not logged in" */
 } civic_store_result;
 
-/** Whoever has logged in comes first: a picture has to make way, and never makes a session go. */
+/** Whoever has logged in comes first: a picture has to make way, and never makes a
+ * session go. */
 typedef enum { CIVIC_STORED_SESSION, CIVIC_STORED_PICTURE } civic_stored_kind;
 
 /** What a store keeps. Times are the store's own (ops->now). */
@@ -100,16 +101,17 @@ typedef struct {
                                      apr_pool_t *pool);
 
     /** Test and set in one step: OK the first time a key is shown, MISSING every further time
-     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. A store that
-     *  is full of tokens may forget those that end first: the service refuses them as well. */
+     *  until `expires` (wall clock); EXHAUSTED and DOWN mean "cannot tell": refuse. A store
+     * that is full of tokens may forget those that end first: the service refuses them as
+     * well. */
     civic_store_result (*once)(civic_store_t *store, const unsigned char *key,
                                apr_time_t expires, apr_pool_t *pool);
 
     /** OK, DOWN. */
     civic_store_result (*stats)(civic_store_t *store, civic_store_stats_t *stats);
 
-    /** Is a session that was got before still there? OK with its `last_used` read anew, MISSING,
-     * DOWN. NULL: get it again. */
+    /** Is a session that was got before still there? OK with its `last_used` read anew,
+     * MISSING, DOWN. NULL: get it again. */
     civic_store_result (*look)(civic_store_t *store, civic_stored_t *session,
                                apr_pool_t *pool);
 } civic_store_ops_t;

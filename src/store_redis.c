@@ -1,5 +1,5 @@
-/* store_redis.c - see store_redis.h. Each call is one script: one round trip, and nothing comes
- * between its steps. Every script does the same when it runs twice (redis_pool.h). */
+/* store_redis.c - see store_redis.h. Each call is one script: one round trip, and nothing
+ * comes between its steps. Every script does the same when it runs twice (redis_pool.h). */
 #include "store_redis.h"
 
 #include <apr_strings.h>
@@ -120,8 +120,8 @@ static int time_read(apr_time_t *time, const redisReply *reply)
     return 1;
 }
 
-/* What a script answered (r, u, e) of the session whose key and user are set already. A last use
- * in the future would hold off the end of an unused session. */
+/* What a script answered (r, u, e) of the session whose key and user are set already. A last
+ * use in the future would hold off the end of an unused session. */
 static int session_read(civic_stored_t *session, redis_t *redis, redisReply *const fields[3],
                         apr_pool_t *pool)
 {

@@ -4,9 +4,9 @@
  *   | header | seen[SEEN_COUNT...] | shard 0 | shard 1 |         |
  *   +--------+---------------------+---------+---------+-- ... --+
  *
- * A session's shard follows from the first bytes of its key; so does the slot of a one-time token
- * in `seen`. What a shard looks like: shm_shard.h. Everything's place follows from the file's
- * size, the header says only whether the file is ours.
+ * A session's shard follows from the first bytes of its key; so does the slot of a one-time
+ * token in `seen`. What a shard looks like: shm_shard.h. Everything's place follows from the
+ * file's size, the header says only whether the file is ours.
  */
 #include "store_shm.h"
 
@@ -213,8 +213,8 @@ static void say(const shm_t *shm, civic_loudness loudness, const char *line)
     shm->env->say(shm->env->say_baton, loudness, line);
 }
 
-/* A file that nobody else uses: locks may be left over, the machine may have been stopped in the
- * middle of anything. */
+/* A file that nobody else uses: locks may be left over, the machine may have been stopped in
+ * the middle of anything. */
 static int put_in_order(shm_t *shm)
 {
     header_t *header = shm->header;
@@ -461,8 +461,8 @@ static civic_store_result shm_visit_user(civic_store_t *store, const unsigned ch
     return result;
 }
 
-/* Under the lock. A slot whose time has passed is taken, else that of the token that ends first:
- * Civic refuses it as well, and nobody is turned away because tokens are many. */
+/* Under the lock. A slot whose time has passed is taken, else that of the token that ends
+ * first: Civic refuses it as well, and nobody is turned away because tokens are many. */
 static civic_store_result note_seen(shm_t *shm, const unsigned char *key, apr_time_t expires,
                                     apr_time_t now)
 {

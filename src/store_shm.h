@@ -13,9 +13,9 @@
  * Open the store in a file, or make it. In the parent, before the fork.
  *
  * A file that is there is used when it is whole: a regular file of mode 0600, owned by this
- * process' user, of this layout and machine word, sealed by one of the keys. Sessions of a file
- * of another size are moved over. Anything else is replaced by an empty file, and the log says
- * why; what other processes still use is never cut short or written over.
+ * process' user, of this layout and machine word, sealed by one of the keys. Sessions of a
+ * file of another size are moved over. Anything else is replaced by an empty file, and the log
+ * says why; what other processes still use is never cut short or written over.
  *
  * @param path  of the file; its folder must exist
  * @param size  bytes, at least CIVIC_STORE_SHM_MIN

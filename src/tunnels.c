@@ -1,9 +1,9 @@
 /* tunnels.c - see tunnels.h.
  *
- * The list is in the order of numbers that only grow. A round copies it, asks the store without
- * holding the lock, and then walks list and copy side by side: what has left meanwhile is not touched.
- * Each tunnel has a descriptor of its own for its connection, so that it never shuts down another
- * one that was given the same number.
+ * The list is in the order of numbers that only grow. A round copies it, asks the store
+ * without holding the lock, and then walks list and copy side by side: what has left meanwhile
+ * is not touched. Each tunnel has a descriptor of its own for its connection, so that it never
+ * shuts down another one that was given the same number.
  */
 #include "tunnels.h"
 
@@ -130,8 +130,8 @@ static void look_at_all(civic_tunnels_t *tunnels, apr_pool_t *pool)
 
 /* ---- the lock, on threads of httpd's ---- */
 
-/* Prefork's handler of SIGTERM ends the child, `stop` below included, where it runs: never while the lock
- * is held there. */
+/* Prefork's handler of SIGTERM ends the child, `stop` below included, where it runs: never
+ * while the lock is held there. */
 static void lock_whole(civic_tunnels_t *tunnels, sigset_t *before)
 {
     sigset_t all;
@@ -268,7 +268,8 @@ static apr_status_t list_add(civic_tunnels_t *tunnels, listed_t *item)
     return rv;
 }
 
-/* A descriptor of our own for the client's connection; of a stream, for that which carries it. */
+/* A descriptor of our own for the client's connection; of a stream, for that which
+ * carries it. */
 static int descriptor(conn_rec *c)
 {
     apr_socket_t *socket = ap_get_conn_socket(c->master ? c->master : c);

@@ -1,13 +1,16 @@
-/* tunnels.h - connections that were upgraded (WebSockets) end with the session that opened them.
+/* tunnels.h - connections that were upgraded (WebSockets) end with the session that opened
+ * them.
  *
- * Each child has one list. Its thread, which starts with the first tunnel, asks the store about each session
- * every CivicWebSocketCheck: asking is no use of the session. When it has ended or expired, both
- * directions of the client's connection are shut down, and mod_proxy ends the tunnel.
+ * Each child has one list. Its thread, which starts with the first tunnel, asks the store
+ * about each session every CivicWebSocketCheck: asking is no use of the session. When it has
+ * ended or expired, both directions of the client's connection are shut down, and mod_proxy
+ * ends the tunnel.
  *
  *     upgraded --watch--> listed --session over--> shut down --request ends--> gone
  *                           +---------------- request ends --------------------^
  *
- * While the store is down nothing is known: a tunnel then ends with its session's life, not before.
+ * While the store is down nothing is known: a tunnel then ends with its session's life, not
+ * before.
  */
 #ifndef CIVIC_TUNNELS_H
 #define CIVIC_TUNNELS_H
@@ -38,8 +41,8 @@ civic_tunnels_t *civic_tunnels_create(civic_store_t *store, civic_counters_t *co
                                       apr_pool_t *pchild);
 
 /**
- * Watch a connection for as long as the request that it was upgraded by lives; its streams are watched
- * by their common connection.
+ * Watch a connection for as long as the request that it was upgraded by lives; its streams are
+ * watched by their common connection.
  *
  * @param tunnel copied; its reference must live as long as the request
  * @return APR_SUCCESS, or why it cannot be watched: it must not be opened then

@@ -31,7 +31,8 @@ int civic_host_is_address(const char *host)
     return *host == '[' || strchr(host, ':') || inet_pton(AF_INET, host, &v4) == 1;
 }
 
-/* IANA's registry of special-purpose addresses, as far as packets go anywhere; and multicast. */
+/* IANA's registry of special-purpose addresses, as far as packets go anywhere; and
+ * multicast. */
 static int v4_is_public(apr_uint32_t address)
 {
     static const struct {

@@ -10,8 +10,8 @@
 /** @return 1 for localhost, names below it, 127.0.0.0/8 and ::1 (with or without brackets) */
 int civic_host_is_loopback(const char *host);
 
-/** Is this an address of the public Internet: neither this machine nor a private, link-local or
- * otherwise special network, also where an IPv4 address is wrapped in one of IPv6?
+/** Is this an address of the public Internet: neither this machine nor a private, link-local
+ * or otherwise special network, also where an IPv4 address is wrapped in one of IPv6?
  * @param address of IPv4 or IPv6; 0 for every other family */
 int civic_address_is_public(const struct sockaddr *address);
 

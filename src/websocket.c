@@ -58,8 +58,8 @@ static apr_status_t watch(upgrade_t *upgrade)
     return APR_SUCCESS;
 }
 
-/* Does it say how this request was answered, for good? 101 does not, nor does what may come before it in
- * the same piece (103), nor what is no answer at all. */
+/* Does it say how this request was answered, for good? 101 does not, nor does what may come
+ * before it in the same piece (103), nor what is no answer at all. */
 static int is_final(const char *seen)
 {
     return !memcmp(seen, "HTTP/1.", 7) && seen[STATUS_AT] >= '2' && seen[STATUS_AT] <= '5';

@@ -1,9 +1,9 @@
 /* websocket.h - connections that become something else: WebSockets above all.
  *
- * The request that asks for it (`Upgrade`) is one as any other, but that browsers send it, with cookies, from
- * every site that wants to, and let that site read what comes. So it must come from a page
- * of this site. Once the client has been told `101 Switching Protocols`, or anything else that is no final answer, the connection is
- * watched (tunnels.h).
+ * The request that asks for it (`Upgrade`) is one as any other, but that browsers send it,
+ * with cookies, from every site that wants to, and let that site read what comes. So it must
+ * come from a page of this site. Once the client has been told `101 Switching Protocols`, or
+ * anything else that is no final answer, the connection is watched (tunnels.h).
  */
 #ifndef CIVIC_WEBSOCKET_H
 #define CIVIC_WEBSOCKET_H

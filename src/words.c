@@ -189,7 +189,8 @@ static int texts_complete(civic_language_t *language, const civic_language_t *ba
     return missing;
 }
 
-/* What login.js says, a line each: in an attribute, JSON would be a third longer by its quotes. */
+/* What login.js says, a line each: in an attribute, JSON would be a third longer by its
+ * quotes. */
 static const char *script_make(const civic_language_t *language, apr_pool_t *pool)
 {
     apr_array_header_t *lines = apr_array_make(pool, 40, sizeof(const char *));

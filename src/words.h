@@ -2,8 +2,8 @@
  *
  * A language is a flat JSON object of texts by key: src/languages has those that are built in,
  * a site adds its own (CivicLanguageFile). English has every key; what another language leaves
- * out is taken from the one that it is based on, and in the end from English. So each has every
- * key once it is made, and then never changes.
+ * out is taken from the one that it is based on, and in the end from English. So each has
+ * every key once it is made, and then never changes.
  *
  *   "reason.<name>"  why somebody is turned away (reason.h)
  *   "rule.<...>"     which Require rule keeps him out (authz.c)
@@ -82,8 +82,8 @@ const char *civic_words_fill(apr_pool_t *pool, const civic_language_t *language,
                              const char *key, ...) __attribute__((sentinel));
 
 /**
- * A page's template in this language: {{page.<...>}}, {{lang}}, {{dir}} and {{script-words}} are
- * put in, escaped, and with nothing in them that template.h would read. What else there is
+ * A page's template in this language: {{page.<...>}}, {{lang}}, {{dir}} and {{script-words}}
+ * are put in, escaped, and with nothing in them that template.h would read. What else there is
  * stays. @return in the pool
  */
 const char *civic_words_page(const civic_language_t *language, const char *page,

@@ -8,6 +8,7 @@ use File::Path qw(make_path);
 
 use lib 't/lib';
 use Civic::Client ();
+use Civic::Env ();
 use Civic::Raw ();
 use Civic::Server ();
 
@@ -34,6 +35,15 @@ my %ALLOWED = (
     logout => 'GET POST',
 );
 my @ADDRESSES = sort keys %ALLOWED;
+# What doc/directives.md says of them, `login` and `image` included.
+my %MANUAL;
+{
+    open my $in, '<', Civic::Env::source_dir() . '/doc/directives.md' or die $!;
+    while (<$in>) {
+        my ($names, $methods) = /^\| (`[^|]+) \| ((?:GET|POST)[^|]*) \|/ or next;
+        $MANUAL{$_} = $methods =~ tr/,//dr for $names =~ /`([^`]+)`/g;
+    }
+}
 my $ANSWERS = join ' ', map { $ALLOWED{$_} =~ /GET/ ? 200 : 405 } @ADDRESSES;
 
 # The same for each of them.
@@ -55,7 +65,9 @@ my @NEAR = (
     '/civic/%e0%80%afsession', '/civic/%c0%ae%c0%ae/secret.txt', '/civic/callback/.%2e/.%2e/secret.txt',
 );
 
-plan tests => keys(%SITES) * 9 + 18 + @ADDRESSES;
+plan tests => keys(%SITES) * 9 + 19 + @ADDRESSES;
+
+is_deeply(\%MANUAL, { %ALLOWED, login => 'GET', image => 'GET' }, 'doc/directives.md has each, with its methods');
 
 my $APPLICATION = <<'END';
     Include ${CIVIC_T}/conf/application-plain.conf

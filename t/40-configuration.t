@@ -615,10 +615,14 @@ for my $case (@cases) {
     }
 }
 push @all, @wholes, @places;
-plan tests => @all + 2;
+plan tests => @all + 4;
 
 # Every directive of the manual is here.
-my %manual = map { ($_ => 1) } slurp(Civic::Env::source_dir() . '/doc/directives.md') =~ /^## `(Civic\w+)`/mg;
+my $manual = slurp(Civic::Env::source_dir() . '/doc/directives.md');
+my @order = $manual =~ /^## `<?(Civic\w+)/mg;
+is_deeply([ $manual =~ /^\| \[`<?(Civic\w+)/mg ], \@order, 'the table of doc/directives.md has each, in its order');
+is_deeply([ slurp(Civic::Env::source_dir() . '/src/conf.c') =~ /^ +AP_INIT_\w+\(\s*"<?(Civic\w+)"/mg ], \@order, 'and so has the source');
+my %manual = map { ($_ => 1) } $manual =~ /^## `(Civic\w+)`/mg;
 # Those that only a store of several nodes has are tried beside it.
 my %tried = map { ($_ => 1) } keys %context, 'CivicEnrollmentQuery',
     slurp(dirname(__FILE__) . '/64-store-configuration.t') =~ /\b(CivicSessionStore\w+File)\b/g;

@@ -11,7 +11,10 @@ use lib 't/lib';
 use Civic::Ajp ();
 use Civic::Client ();
 use Civic::Clock ();
+use Civic::Enrollments ();
 use Civic::Env ();
+use Civic::Factor ();
+use Civic::Htcivic ();
 use Civic::Jose ();
 use Civic::Php ();
 use Civic::Process ();
@@ -35,8 +38,9 @@ my (%recipe, @headings);
 }
 my $verifies = 'An application that verifies who it is';
 my @tried = ('A static site', 'An application behind a proxy', 'An application that wants a header of its own', 'PHP',
-    'Sign-up completion', 'The document\'s picture', 'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies);
-plan tests => 72;
+    'Sign-up completion', 'The document\'s picture', 'A single-page application and its API', 'WebSockets', 'uwsgi and AJP', $verifies,
+    'Adults, or people of some countries', 'A second factor that the operator links');
+plan tests => 91;
 is_deeply([ sort @headings ], [ sort @tried ], 'each recipe is tried');
 
 # ---- a server with a host for each ----
@@ -48,9 +52,10 @@ my $clock = Civic::Clock->new;
 my $server = Civic::Server->new(ports => [ values %port_of, 'BACKEND', 'TOKENS' ], env => { $clock->env });
 my %verifier = map { $_ => Civic::Process->new } qw(js python);
 my $root = $server->dir . '/htdocs';
-make_path(map {"$root/$_"} qw(public members app account));
+make_path(map {"$root/$_"} qw(public members app account bar admin/desk));
 my %files = (
     'index.html' => 'START', 'public/index.html' => 'PUBLIC', 'favicon.ico' => 'ICON', 'app/index.html' => 'SHELL',
+    'bar/index.html' => 'BAR', 'admin/index.html' => 'ADMIN', 'admin/desk/index.html' => 'DESK',
     'members/index.php' => $recipe{PHP}{php},
     'members/welcome.php' => $recipe{'Sign-up completion'}{php}, 'account/photo.php' => $recipe{'The document\'s picture'}{php},
 );
@@ -63,6 +68,8 @@ $files{'account/photo.php'} = replaced($files{'account/photo.php'},
     'www.example.org' => 'localhost:' . $server->port($port_of{'The document\'s picture'}));
 $server->write_file("htdocs/$_", $files{$_}) for keys %files;
 my $users = $server->write_file('users', 'tim:{SHA}' . sha1_base64('secret') . "=\n");
+my $admins = $server->write_file('admins', join '', map { "$_:{SHA}" . sha1_base64('secret') . "=\n" } qw(alice bob));
+my $enrollments = Civic::Enrollments->new;
 my $backend = '127.0.0.1:${CIVIC_PORT_BACKEND}';
 
 # What is written there => what it is here. Each must be there, or the document has changed.
@@ -91,6 +98,7 @@ my %inside = (
     'uwsgi and AJP' => { 'uwsgi://127.0.0.1:3031' => 'uwsgi://127.0.0.1:' . $uwsgi->port, 'ajp://127.0.0.1:8009' => 'ajp://127.0.0.1:' . $ajp->port,
         'secret=...' => 'secret=between-us' },
     $verifies => { 'http://127.0.0.1:8080' => 'http://127.0.0.1:' . $verifier{js}->port },
+    $tried[11] => { 'dbm:/var/lib/civic/enrollments' => $enrollments->store, '/etc/apache2/admin.htpasswd' => $admins, '192.0.2.0/24' => '127.0.0.1 192.0.2.0/24' },
 );
 
 sub replaced {
@@ -141,7 +149,8 @@ is($guest->get('/secret')->code, 401, "$name: what is not there is not told apar
 my $client = browser($name, '/');
 is($client->get('/')->content, 'START', "$name: after the login");
 is($client->get('/')->header('Cache-Control'), 'private, no-cache', "$name: browsers ask each time");
-is($client->post_form('/civic/logout', 'return=/public/')->header('Location'), '/public/', "$name: logout, back to the public part");
+my ($action, @field) = map { $recipe{$name}{html} =~ $_ } qr/<form method="post" action="([^"]+)"/, qr/name="(\w+)" value="([^"]*)"/;
+is($client->post_form($action, join '=', @field)->header('Location'), '/public/', "$name: logout by its form, back to the public part");
 is($client->get('/')->code, 401, "$name: and out");
 
 # ---- behind a proxy ----
@@ -253,6 +262,46 @@ is($env->{CIVIC_CONTACT_PERSONAL_EMAIL} . ' ' . ($env->{HTTP_CIVIC_USER_ID} // '
 $env = env($client, '/java/', 'Civic-User-Id' => 'FORGED');
 is($env->{REMOTE_USER}, $JANE, "$name: so does AJP");
 is($env->{HTTP_CIVIC_USER_ID}, $JANE, "$name: by headers");
+
+# ---- adults, or people of some countries ----
+$name = $tried[10];
+is(Civic::Client::login_page(browser($name)->get('/bar/'))->{scope}, 'PROOF_OF_IDENTITY', "$name: the login shows the document");
+is(browser($name, '/bar/')->get('/bar/')->content, 'BAR', "$name: one login is enough");
+is(join(' ', map { browser($name, '/bar/', person => $_)->get('/bar/')->code } qw(minor expired ozdemir)), '403 403 403',
+    "$name: not for a minor, without a valid document, or from elsewhere");
+
+# ---- a second factor that the operator links ----
+$name = $tried[11];
+my $password = sub {
+    my $person = browser($name);
+    $person->{agent}->default_header(Authorization => Civic::Factor::basic($_[0], 'secret'));
+    return $person;
+};
+my $alice = $password->('alice');
+like($alice->get('/admin/')->content, qr/data-reason="not-enrolled"/, "$name: who is not linked does not get in");
+my $reader = browser($name);
+is(Civic::Client::login_page($reader->get('/civic-id'))->{scope}, 'ANONYMOUS_LOGIN', "$name: a person logs in to read his id");
+$reader->logged_in('/civic-id');
+$answer = $reader->get('/civic-id');
+like($answer->code . $answer->header('Location'), qr{^302https://localhost:\d+/civic/session$}, "$name: and is led");
+my $told = $reader->json($reader->get($answer->header('Location') =~ s{^https://[^/]+}{}r))->{sessions};
+is(@$told, 1, "$name: to the session");
+is($told->[0]{application} . ' ' . $told->[0]{userId}, "CO-ALPHA $JANE", "$name: which has the id");
+my ($command) = $recipe{$name}{sh} =~ /^htcivic (.*)/ or die 'no command';
+my ($ran, undef, $error) = Civic::Htcivic::htcivic(split ' ', replaced($command, 'dbm:/var/lib/civic/enrollments' => $enrollments->store,
+        'CO-ABCDEFG1230934545' => 'CO-ALPHA', $JANE => $told->[0]{userId}));
+is($ran, 0, "$name: the command links it") or diag $error;
+is(Civic::Client::login_page($alice->get('/admin/'))->{reason}, 'second-factor-required', "$name: now Civic is asked");
+is((Civic::Factor::approve($alice, '/admin/', 'jane'))->code, 200, "$name: by that person");
+is($alice->get('/admin/')->content, 'ADMIN', "$name: who is in");
+my $bob = $password->('bob');
+like($bob->get('/admin/')->content, qr/data-reason="not-enrolled"/, "$name: another one");
+is(Civic::Factor::enroll($bob, '/admin/desk/', 'smiley')->code, 303, "$name: links himself at the desk");
+is($bob->get('/admin/desk/')->content, 'DESK', "$name: is in there");
+is($bob->get('/admin/')->content, 'ADMIN', "$name: and at all of it");
+is(join(' ', sort keys %{ $enrollments->linked }), 'alice bob', "$name: both are linked");
+is(browser($name)->get('/admin/desk/')->code . browser($name)->get('/admin/')->code, '401401', "$name: the password comes first");
+is($password->('mallory')->get('/admin/desk/')->code, 401, "$name: for the desk as well");
 
 # ---- an application that verifies: both programs ----
 $name = $verifies;

@@ -1,6 +1,6 @@
 /* main.c - how fast sessions are found, and what room they take.
  *
- *   bench-store FOLDER [ROUNDS]      stores are made in FOLDER (a tmpfs, best) and unlinked at once
+ *   bench-store FOLDER [ROUNDS]      stores are made in FOLDER (a tmpfs), unlinked at once
  *
  * Every figure is the median of several rounds, which go over all cases in turn, so that what
  * else the machine does meets all of them alike. Lookups are random among all sessions, after

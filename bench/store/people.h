@@ -1,5 +1,6 @@
-/* people.h - sessions to measure with: as many people as wanted, each with what BASIC_SIGNUP asks
- * for, made from their number alone, so that a lookup by number touches no memory of ours.
+/* people.h - sessions to measure with: as many people as wanted, each with what BASIC_SIGNUP
+ * asks for, made from their number alone, so that a lookup by number touches no memory of
+ * ours.
  */
 #ifndef BENCH_PEOPLE_H
 #define BENCH_PEOPLE_H

@@ -1,6 +1,7 @@
-/* step.c - a system clock that a test sets: preloaded into httpd, it moves what CLOCK_REALTIME,
- * gettimeofday and time tell by the seconds that the file CIVIC_CLOCK_STEP holds (8 bytes, native
- * order), at once in all processes. Steady clocks go on, as they do when a clock is set. */
+/* step.c - a system clock that a test sets: preloaded into httpd, it moves what
+ * CLOCK_REALTIME, gettimeofday and time tell by the seconds that the file CIVIC_CLOCK_STEP
+ * holds (8 bytes, native order), at once in all processes. Steady clocks go on, as they do
+ * when a clock is set. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

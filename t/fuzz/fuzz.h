@@ -1,5 +1,6 @@
 /* fuzz.h - what the fuzzers share. Each is one file, fuzz_<what>.c, that proves two things of
- * any bytes: no sanitizer complains, and what HOLDS holds. `t/fuzz/run` builds and runs them. */
+ * any bytes: no sanitizer complains, and what HOLDS holds. `t/fuzz/run` builds and
+ * runs them. */
 #ifndef CIVIC_FUZZ_H
 #define CIVIC_FUZZ_H
 

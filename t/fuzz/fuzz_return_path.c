@@ -1,5 +1,5 @@
-/* Return paths, and what CivicOnLogin makes of them: libcurl, which parses URLs as browsers do, sees the
- * same host behind each. */
+/* Return paths, and what CivicOnLogin makes of them: libcurl, which parses URLs as browsers
+ * do, sees the same host behind each. */
 #include "fuzz.h"
 
 #include <curl/curl.h>

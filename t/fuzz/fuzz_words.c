@@ -1,5 +1,6 @@
-/* Any Accept-Language chooses a language that is there, and any file of a language is refused in words or makes one that
- * never breaks a page. The input's first line is the header, the rest is the file. */
+/* Any Accept-Language chooses a language that is there, and any file of a language is refused
+ * in words or makes one that never breaks a page. The input's first line is the header, the
+ * rest is the file. */
 #include "fuzz.h"
 
 #include <string.h>

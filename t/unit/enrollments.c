@@ -15,7 +15,8 @@ civic_enrollment_t enrollment_of(const char *account, const char *user_id)
                                 NULL};
 }
 
-/* @param error what the call sets: looked at after the call, wherever it stands among the arguments */
+/* @param error what the call sets: looked at after the call, wherever it stands among the
+ * arguments */
 static civic_enrollment_result available(civic_enrollment_result result, const char **error)
 {
     if (result == CIVIC_ENROLLMENT_UNAVAILABLE) {
@@ -300,8 +301,9 @@ void enrollments_use_each_code_once(civic_enrollments_t *store, apr_pool_t *pool
 
 /* ---- several processes ---- */
 
-/* Each process does its part at the same moment, and tells its result: nothing there may fail the test, which would
- * go on in two processes. (Not by its exit status, which is valgrind's when it dislikes what a library leaves.) */
+/* Each process does its part at the same moment, and tells its result: nothing there may fail
+ * the test, which would go on in two processes. (Not by its exit status, which is valgrind's
+ * when it dislikes what a library leaves.) */
 typedef civic_enrollment_result part_fn(civic_enrollments_t *store, int n, int round,
                                         apr_pool_t *pool);
 

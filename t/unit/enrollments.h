@@ -7,13 +7,15 @@
 
 #define APPLICATION "CO-ALPHA"
 
-/** Another handle on the same store, as a process that has nothing to do with the first has it. */
+/** Another handle on the same store, as a process that has nothing to do with the first has
+ * it. */
 typedef civic_enrollments_t *enrollments_open_fn(apr_pool_t *pool);
 
 /** @return of APPLICATION, with no recovery codes, linked in 2026 */
 civic_enrollment_t enrollment_of(const char *account, const char *user_id);
 
-/** Calls that fail the test when the store is not available. `assert_store` is their result. */
+/** Calls that fail the test when the store is not available. `assert_store` is their
+ * result. */
 civic_enrollment_result enrollments_add(civic_enrollments_t *store, const char *account,
                                         const char *user_id, int shared, apr_pool_t *pool);
 civic_enrollment_result enrollments_find(civic_enrollments_t *store, civic_enrollment_t *found,

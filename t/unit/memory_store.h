@@ -1,5 +1,5 @@
-/* memory_store.h - a store as simple as can be, with a clock that the test sets and failures at
- * will: for what is built upon stores.
+/* memory_store.h - a store as simple as can be, with a clock that the test sets and failures
+ * at will: for what is built upon stores.
  */
 #ifndef CIVIC_UNIT_MEMORY_STORE_H
 #define CIVIC_UNIT_MEMORY_STORE_H

@@ -85,8 +85,8 @@ static void step_run(int connection, const server_step_t *step)
 {
     int closes = step->after == SERVER_CLOSES && !step->again;
 
-    /* The end comes in one packet with the answer: no client can take the connection for one that
-     * serves again in between. */
+    /* The end comes in one packet with the answer: no client can take the connection for one
+     * that serves again in between. */
     setsockopt(connection, IPPROTO_TCP, TCP_CORK, &closes, sizeof(closes));
     usleep((useconds_t)step->pause_ms * 1000);
     if (step->answer) {

@@ -1,5 +1,5 @@
-/* Assertions: what they say of whom, that they stay small, how keys are named and published, and how long a
- * token is used. */
+/* Assertions: what they say of whom, that they stay small, how keys are named and published,
+ * and how long a token is used. */
 #include "unit.h"
 
 #include <apr_strings.h>
@@ -16,7 +16,8 @@
 
 #define NOW apr_time_from_sec(1795466541)
 
-/* The key of RFC 7515 appendix A.3; its thumbprint was computed with another library (npm jose). */
+/* The key of RFC 7515 appendix A.3; its thumbprint was computed with another library (npm
+ * jose). */
 #define RFC_KEY                                                                               \
     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"                                                \
     "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                                        \
@@ -166,7 +167,8 @@ static void what_is_too_large_is_left_out_by_name(void **state)
     assert_null(json_object_get(payload, "email_verified"));
 }
 
-/* As large as the configuration and Civic can make it: it never needs more than it may take. */
+/* As large as the configuration and Civic can make it: it never needs more than it
+ * may take. */
 static void there_is_always_room_for_who_it_is(void **state)
 {
     civic_claim_t items[CIVIC_CLAIMS_MAX];

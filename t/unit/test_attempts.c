@@ -76,7 +76,8 @@ static void clients_do_not_share(void **state)
         0);
 }
 
-/* Whoever has a network of IPv6 has 2^64 addresses; one of IPv4 is the same however it comes. */
+/* Whoever has a network of IPv6 has 2^64 addresses; one of IPv4 is the same however
+ * it comes. */
 static void a_network_of_ipv6_is_one_client(void **state)
 {
     civic_attempts_t *attempts = civic_attempts_create(*state);

@@ -164,8 +164,8 @@ static void those_who_were_under_way_do_not_move_it(void **state)
     assert_int_equal(civic_breaker_left(breakers, 0, SEC(101)), 1);
 }
 
-/* Of many processes whose exchanges fail, one is told that it opened; of many who then ask, one is
- * the probe. */
+/* Of many processes whose exchanges fail, one is told that it opened; of many who then ask,
+ * one is the probe. */
 static void it_is_one_for_all_processes(void **state)
 {
     civic_breakers_t *breakers = civic_breakers_create(1, *state);

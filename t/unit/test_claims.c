@@ -1,4 +1,5 @@
-/* User data: parsing, what counts as verified, the picture, names and values for applications. */
+/* User data: parsing, what counts as verified, the picture, names and values for
+ * applications. */
 #include "unit.h"
 
 #include <apr_strings.h>

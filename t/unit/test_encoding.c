@@ -58,7 +58,8 @@ static void encoders_write_what_the_rfc_says(void **state)
     assert_string_equal(civic_hex_encode("\x00\xaf\x19", 3, *state), "00af19");
 }
 
-/* How many of all texts of two or three characters decode, each being its value's only text. */
+/* How many of all texts of two or three characters decode, each being its value's
+ * only text. */
 static int count_canonical(apr_size_t len, apr_pool_t *parent)
 {
     static const char alphabet[] =

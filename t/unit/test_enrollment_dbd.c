@@ -1,4 +1,5 @@
-/* Enrollments in SQL: the same as in files, on SQLite; queries of the administrator's own; what a database refuses. */
+/* Enrollments in SQL: the same as in files, on SQLite; queries of the administrator's own;
+ * what a database refuses. */
 #include <apr_strings.h>
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Enrollments in files: whole and complete whatever dies, whoever else writes, and never taken for empty. */
+/* Enrollments in files: whole and complete whatever dies, whoever else writes, and never taken
+ * for empty. */
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <dirent.h>
@@ -338,7 +339,8 @@ static void paths(void **state)
 
 /* ---- several at once ---- */
 
-/* What a parent opened before the fork has one position for all: each child has to open its own. */
+/* What a parent opened before the fork has one position for all: each child has to open its
+ * own. */
 static void readers_after_a_fork(void **state)
 {
     civic_enrollments_t *store = store_open(*state);
@@ -398,7 +400,8 @@ static void *read_on(void *data)
     return NULL;
 }
 
-/* Threads of one process read while others write: they never miss somebody who is there all the time. */
+/* Threads of one process read while others write: they never miss somebody who is there all
+ * the time. */
 static void readers_never_see_half(void **state)
 {
     reader_t reader = {store_open(*state), 0, 0, 0};

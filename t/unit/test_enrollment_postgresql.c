@@ -175,8 +175,8 @@ static void shared_without_the_index(void **state)
 
 /* ---- somebody else is faster ---- */
 
-/* Another process links, and has looked whether anybody is in the way by the time that `account` with `id-1` is
- * committed here. @return what it is told */
+/* Another process links, and has looked whether anybody is in the way by the time that
+ * `account` with `id-1` is committed here. @return what it is told */
 static civic_enrollment_result overtaken(const char *account, const char *user_id,
                                          apr_pool_t *pool)
 {
@@ -252,8 +252,8 @@ static void down_and_up_again(void **state)
     enrollments_assert_whole(store, 2, *state);
 }
 
-/* Started anew between two calls: the second one does not fail. What was confirmed before the server's
- * processes were killed is there. */
+/* Started anew between two calls: the second one does not fail. What was confirmed before the
+ * server's processes were killed is there. */
 static void started_anew_unnoticed(void **state)
 {
     static const char *const how[] = {"fast", "immediate"};

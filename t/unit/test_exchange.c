@@ -140,7 +140,8 @@ static void an_empty_payload_is_no_payload(void **state)
                   CIVIC_ANSWER_FORMAT, "empty");
 }
 
-/* One deadline for both: the storage gets what the API left. Each alone would answer in time. */
+/* One deadline for both: the storage gets what the API left. Each alone would answer
+ * in time. */
 static void the_time_is_that_of_the_whole_exchange(void **state)
 {
     server_step_t late = {.answer = http(200, token_two(*state), *state), .pause_ms = 2000};

@@ -1,5 +1,5 @@
-/* Templates of a site: whatever is in one, it is taken or refused with a line, and a value in one that was
- * taken stays text. (What is refused, and how it is said: t/67-login-page.t.) */
+/* Templates of a site: whatever is in one, it is taken or refused with a line, and a value in
+ * one that was taken stays text. (What is refused, and how it is said: t/67-login-page.t.) */
 #include "unit.h"
 
 #include <apr_strings.h>

@@ -1,5 +1,5 @@
-/* The picture of a document: what is one, kept beside its session, gone with it, and no burden to
- * whoever does not ask for it. */
+/* The picture of a document: what is one, kept beside its session, gone with it, and no burden
+ * to whoever does not ask for it. */
 #include "unit.h"
 
 #include <apr_strings.h>
@@ -54,7 +54,8 @@ static void first_bytes_tell_the_type(void **state)
     }
 }
 
-/* An answer's items: the picture as base64, its checksum (which is judged elsewhere), one more. */
+/* An answer's items: the picture as base64, its checksum (which is judged elsewhere), one
+ * more. */
 static const char *read_of(civic_bytes_t *picture, const char *image, int image_flags,
                            int sum_flags, apr_pool_t *pool)
 {

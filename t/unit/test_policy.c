@@ -1,4 +1,5 @@
-/* Content-Security-Policy: sources are added where they belong, once, and none that lets any script in. */
+/* Content-Security-Policy: sources are added where they belong, once, and none that lets any
+ * script in. */
 #include "unit.h"
 
 #include <string.h>

@@ -77,7 +77,8 @@ static int reason_of(const char *name)
     return CIVIC_OK;
 }
 
-/* A row "| `name` | status | level | ...": its reason, CIVIC_OK when the line is no such row. */
+/* A row "| `name` | status | level | ...": its reason, CIVIC_OK when the line is no
+ * such row. */
 static int row_check(char *line)
 {
     const char *name, *status, *level;

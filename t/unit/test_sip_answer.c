@@ -204,7 +204,8 @@ static void an_answer_is_taken_apart(void **state)
     assert_null(answer.token);
 }
 
-/* Only `processed` makes a URL of data: a token is never fetched, a URL never taken as token. */
+/* Only `processed` makes a URL of data: a token is never fetched, a URL never taken
+ * as token. */
 static void only_true_itself_makes_a_url_of_the_data(void **state)
 {
     static const char *const bodies[] = {

@@ -338,7 +338,8 @@ static void a_state_belongs_to_one_browser(void **state)
     other.id[CIVIC_BROWSER_ID_LEN - 1] = 1;
     assert_reason(civic_state_judge(&made, &other, NOW), CIVIC_STATE_FOREIGN, "another's");
     assert_reason(civic_state_judge(&made, NULL, NOW), CIVIC_STATE_FOREIGN, "no cookie");
-    /* foreign comes before expired: the cookie says nothing to whoever brings another's page */
+    /* foreign comes before expired: the cookie says nothing to whoever brings
+     * another's page */
     assert_reason(civic_state_judge(&made, &other, NOW + 2 * CIVIC_STATE_LIFE),
                   CIVIC_STATE_FOREIGN, "another's, old");
     /* what the cookie counts does not matter */

@@ -1,5 +1,5 @@
-/* The shared-memory store against a plain model, under many processes, killed processes, and every
- * kind of damage to its file. */
+/* The shared-memory store against a plain model, under many processes, killed processes, and
+ * every kind of damage to its file. */
 #include "unit.h"
 
 #include <apr_strings.h>

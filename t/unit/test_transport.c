@@ -140,7 +140,8 @@ static void a_connection_that_died_idle_is_made_anew(void **state)
     assert_int_equal(server_connections(server), 2);
 }
 
-/* The service may have used the code up: whoever sends it again gets a 403 for a good login. */
+/* The service may have used the code up: whoever sends it again gets a 403 for a
+ * good login. */
 static void a_body_is_never_sent_twice(void **state)
 {
     server_step_t steps[] = {{.answer = OK_ANSWER, .after = SERVER_KEEPS_OPEN},
@@ -257,7 +258,8 @@ static void the_configured_proxy_is_asked(void **state)
                         39);
 }
 
-/* Who the proxy takes us for is for the proxy alone; what is for Civic is not for the proxy. */
+/* Who the proxy takes us for is for the proxy alone; what is for Civic is not for
+ * the proxy. */
 static void a_proxy_has_its_own_secret(void **state)
 {
     server_step_t steps[] = {
@@ -627,8 +629,8 @@ static void a_trickle_is_left_before_the_deadline(void **state)
     assert_string_equal(refusal.detail, "the answer comes too slowly");
 }
 
-/* Silent, dripping into the headers, dripping into the body: the deadline holds. Each would go on for
- * long, and then end otherwise. */
+/* Silent, dripping into the headers, dripping into the body: the deadline holds. Each would go
+ * on for long, and then end otherwise. */
 static void slow_servers_are_left_at_the_deadline(void **state)
 {
     server_step_t steps[] = {

@@ -88,8 +88,8 @@ static void every_text_has_each_placeholder_of_english(void **state)
     }
 }
 
-/* A button that does not fit on a small telephone is no button. Characters, Japanese ones being as
- * wide as two. */
+/* A button that does not fit on a small telephone is no button. Characters, Japanese ones
+ * being as wide as two. */
 static int width_of(const char *text)
 {
     int width = 0;
