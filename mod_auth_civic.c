@@ -13,6 +13,7 @@
 #include "endpoints.h"
 #include "expression.h"
 #include "factor.h"
+#include "factor_end.h"
 #include "identity.h"
 #include "privacy.h"
 #include "respond.h"
@@ -55,6 +56,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_fixups(civic_factor_insist, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_rewrite's and mod_headers' fixups, which may use the identity. */
     ap_hook_fixups(civic_identity_restore, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before mod_auth_form's. */
+    ap_hook_handler(civic_factor_end_form, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Before mod_proxy and the default handler. */
     ap_hook_handler(civic_identity_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(civic_endpoints_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -93,17 +93,23 @@ static word_t *find(word_t *set, apr_uint64_t tag, apr_uint64_t *seen)
     return best;
 }
 
+/* How long a token takes to come back, in milliseconds. */
+static apr_uint64_t step_of(const civic_rate_t *rate)
+{
+    apr_uint64_t step = (apr_uint64_t)apr_time_as_msec(rate->per) / (apr_uint64_t)rate->count;
+
+    return step ? step : 1;
+}
+
 int civic_attempts_take(civic_attempts_t *attempts, const apr_sockaddr_t *address,
                         const unsigned char *site, apr_size_t site_len,
                         const civic_rate_t *rate, apr_time_t now)
 {
     apr_uint64_t client = digest(attempts, address, site, site_len), seen, full, next;
     apr_uint64_t tag = client >> TIME_BITS, ms = (apr_uint64_t)apr_time_as_msec(now);
-    apr_uint64_t per = (apr_uint64_t)apr_time_as_msec(rate->per);
-    apr_uint64_t step = per / (apr_uint64_t)rate->count;
+    apr_uint64_t step = step_of(rate);
     word_t *word, *set = attempts->words[client % SETS];
 
-    step = step ? step : 1;
     do {
         word = find(set, tag, &seen);
         full = seen >> TIME_BITS == tag && (seen & TIME_MASK) > ms ? seen & TIME_MASK : ms;
@@ -113,4 +119,23 @@ int civic_attempts_take(civic_attempts_t *attempts, const apr_sockaddr_t *addres
         next = tag << TIME_BITS | ((full + step) & TIME_MASK);
     } while (!atomic_compare_exchange_weak(word, &seen, next));
     return 0;
+}
+
+void civic_attempts_give_back(civic_attempts_t *attempts, const apr_sockaddr_t *address,
+                              const unsigned char *site, apr_size_t site_len,
+                              const civic_rate_t *rate, apr_time_t now)
+{
+    apr_uint64_t client = digest(attempts, address, site, site_len), seen, full;
+    apr_uint64_t tag = client >> TIME_BITS, ms = (apr_uint64_t)apr_time_as_msec(now);
+    apr_uint64_t step = step_of(rate);
+    word_t *word, *set = attempts->words[client % SETS];
+
+    do {
+        word = find(set, tag, &seen);
+        full = seen & TIME_MASK;
+        if (seen >> TIME_BITS != tag || full <= ms) {
+            return; /* made room for another, or full already */
+        }
+        full = full - ms > step ? full - step : ms;
+    } while (!atomic_compare_exchange_weak(word, &seen, tag << TIME_BITS | full));
 }

@@ -43,4 +43,9 @@ int civic_attempts_take(civic_attempts_t *attempts, const apr_sockaddr_t *addres
                         const unsigned char *site, apr_size_t site_len,
                         const civic_rate_t *rate, apr_time_t now);
 
+/** Put the token back: the try was none. Parameters as above. */
+void civic_attempts_give_back(civic_attempts_t *attempts, const apr_sockaddr_t *address,
+                              const unsigned char *site, apr_size_t site_len,
+                              const civic_rate_t *rate, apr_time_t now);
+
 #endif

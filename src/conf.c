@@ -390,14 +390,14 @@ const command_rec civic_directives[] = {
                  (void *)offsetof(civic_dir_conf_t, preflight), OR_AUTHCFG,
                  "On: preflights of CORS are let through without a login (default Off)"),
 
-    AP_INIT_FLAG("CivicSecondFactor", ap_set_flag_slot,
+    AP_INIT_FLAG("CivicSecondFactor", civic_set_factor_flag,
                  (void *)offsetof(civic_dir_conf_t, factor.on), OR_AUTHCFG,
                  "On: behind the login that guards here, Civic is asked for as well "
                  "(default Off)"),
     AP_INIT_TAKE1("CivicEnroll", civic_set_enroll, NULL, OR_AUTHCFG,
                   "who links accounts to Civic identities: closed (the default), the operator "
                   "alone; self: each person once"),
-    AP_INIT_FLAG("CivicEnrollShared", ap_set_flag_slot,
+    AP_INIT_FLAG("CivicEnrollShared", civic_set_factor_flag,
                  (void *)offsetof(civic_dir_conf_t, factor.shared), OR_AUTHCFG,
                  "On: one Civic identity may be linked to several accounts (default Off)"),
     AP_INIT_TAKE1("CivicSecondFactorMaxAge", civic_set_factor_max_age, NULL, OR_AUTHCFG,

@@ -294,6 +294,7 @@ const char *civic_set_assertion_key_file(cmd_parms *cmd, void *dir, const char *
                                          const char *other);
 const char *civic_set_websocket_check(cmd_parms *cmd, void *dir, const char *arg);
 
+const char *civic_set_factor_flag(cmd_parms *cmd, void *dir, int on);
 const char *civic_set_enroll(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_recovery(cmd_parms *cmd, void *dir, const char *arg);
 const char *civic_set_factor_max_age(cmd_parms *cmd, void *dir, const char *arg);

@@ -11,6 +11,7 @@
 #include "authn.h"
 #include "conf.h"
 #include "cookie.h"
+#include "factor_end.h"
 #include "page_factor.h"
 #include "privacy.h"
 #include "refuse.h"
@@ -18,9 +19,6 @@
 #include "respond.h"
 #include "runtime.h"
 #include "websocket.h"
-
-/* A yes links what was approved this short a time ago. */
-#define LINK_WITHIN apr_time_from_sec(10 * 60)
 
 static const char what[] = "request";
 
@@ -109,11 +107,17 @@ static civic_refusal_t first_read(factor_t *factor)
 
     first->name = r->user;
     first->state.account = civic_account_fold(r->user, r->pool);
-    if (!first->state.account) {
+    if (!r->user || !*r->user) {
         return civic_refusal(
             CIVIC_NOT_CONFIGURED,
-            "the first login names nobody, or by a name that is too long, has "
-            "control characters or is not UTF-8");
+            "the first login lets this pass and names nobody, as mod_auth_openidc does for "
+            "its "
+            "own requests: let OIDCRedirectURI lie outside of CivicSecondFactor");
+    }
+    if (!first->state.account) {
+        return civic_refusal(CIVIC_NOT_CONFIGURED,
+                             "the first login's name is blank, is too long, has control "
+                             "characters or is not UTF-8");
     }
     factor->application = civic_conf_application_of(civic_server_conf(r->server), factor->dir);
     if (!factor->application) {
@@ -146,7 +150,7 @@ static civic_refusal_t judge_link(apr_interval_time_t age, const civic_record_t 
         return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED,
                              "a recovery code does not link an account");
     }
-    if (age > LINK_WITHIN) {
+    if (age > CIVIC_FACTOR_LINK_WITHIN) {
         return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED,
                              "to be linked, the approval must be more recent");
     }
@@ -285,6 +289,9 @@ static int both_factors(request_rec *r)
 
     if (status == OK) {
         status = second_factor(r);
+    }
+    else {
+        civic_factor_end(r, status);
     }
     return status == OK ? rules(r) : status;
 }

@@ -16,6 +16,9 @@
 #include "enrollment.h"
 #include "reason.h"
 
+/** A yes links what was approved this short a time ago: counted from the approval to the yes. */
+#define CIVIC_FACTOR_LINK_WITHIN apr_time_from_sec(10 * 60)
+
 /** access_checker_ex: all of the above; DECLINED where CivicSecondFactor is not On. */
 int civic_factor_access(request_rec *r);
 

@@ -1,7 +1,7 @@
 /* link.c - POST CivicEndpoint/link: the yes, or no, that the linking page asks for.
  *
- * The page was made behind the first login, for one account, one session, one browser; a yes counts for as
- * long as an approval may be old to be linked. Whether account and identity are free is judged by the store, in
+ * The page was made behind the first login, for one account, one session, one browser; a yes counts as
+ * long as that session's approval may be linked. Whether account and identity are free is judged by the store, in
  * one step with the link. */
 #include <apr_strings.h>
 #include <http_core.h>
@@ -22,8 +22,6 @@
 #include "respond.h"
 #include "runtime.h"
 
-#define YES_LIFE apr_time_from_sec(10 * 60)
-
 /* One yes on its way through the steps below. */
 typedef struct {
     request_rec *r;
@@ -37,6 +35,7 @@ static civic_refusal_t find_session(link_t *link)
 {
     const civic_state_factor_t *factor = &link->form.state.factor;
     const civic_session_t *session;
+    apr_interval_time_t age;
 
     link->lookup = civic_request_factor(link->r, link->form.application);
     session = &link->lookup->session;
@@ -49,17 +48,32 @@ static civic_refusal_t find_session(link_t *link)
         || session->record.proof != CIVIC_PROOF_CIVIC) {
         return civic_refusal(CIVIC_STATE_FOREIGN, "the page was made for another session");
     }
-    return apr_time_now() - link->form.state.issued > YES_LIFE
-               ? civic_refusal(CIVIC_STATE_EXPIRED, NULL)
+    age = civic_session_now(civic_server_conf(link->r->server)->runtime->store)
+          - session->record.created;
+    return age > CIVIC_FACTOR_LINK_WITHIN
+               ? civic_refusal(CIVIC_STATE_EXPIRED, "the approval is too old to be linked")
                : civic_accepted();
 }
 
-/* Somebody who has the wrong identity may try another one. */
-static void end_session(const link_t *link)
+/* Somebody who has the wrong identity may try another one. The cookie goes only when the session has: else
+ * nobody could end it later. */
+static civic_refusal_t end_session(const link_t *link)
 {
-    civic_session_end(&link->lookup->session,
-                      civic_server_conf(link->r->server)->runtime->store, link->r->pool);
-    civic_cookie_set_session(link->r, link->lookup, NULL);
+    request_rec *r = link->r;
+    civic_reason reason = civic_session_end(
+        &link->lookup->session, civic_server_conf(r->server)->runtime->store, r->pool);
+
+    if (reason == CIVIC_OK) {
+        civic_cookie_set_session(r, link->lookup, NULL);
+    }
+    return civic_refusal(reason, "the session could not be ended");
+}
+
+static civic_refusal_t taken(const link_t *link, civic_reason reason, const char *detail)
+{
+    civic_refusal_t ended = end_session(link);
+
+    return civic_refusal(reason, ended.reason == CIVIC_OK ? detail : ended.detail);
 }
 
 static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result result,
@@ -69,11 +83,9 @@ static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result re
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_ACCOUNT_TAKEN:
-        end_session(link);
-        return civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN, "it was linked meanwhile");
+        return taken(link, CIVIC_SECOND_FACTOR_FOREIGN, "it was linked meanwhile");
     case CIVIC_ENROLLMENT_IDENTITY_TAKEN:
-        end_session(link);
-        return civic_refusal(CIVIC_IDENTITY_TAKEN, NULL);
+        return taken(link, CIVIC_IDENTITY_TAKEN, NULL);
     default:
         return civic_refusal(CIVIC_ENROLLMENT_DOWN, error);
     }
@@ -153,12 +165,11 @@ static civic_refusal_t enroll(link_t *link)
     return refusal;
 }
 
-static int answer(link_t *link, int yes)
+static int answer(const link_t *link, int yes)
 {
     const civic_state_t *state = &link->form.state;
 
     if (!yes) {
-        end_session(link);
         return civic_respond(
             link->r, HTTP_OK,
             civic_page_not_linked(link->r, state->factor.account, state->return_path));
@@ -188,7 +199,7 @@ int civic_link(request_rec *r)
     if (refusal.reason == CIVIC_OK) {
         said = apr_table_get(link.form.fields, "answer");
         yes = said && !strcmp(said, "yes");
-        refusal = yes ? enroll(&link) : refusal;
+        refusal = yes ? enroll(&link) : end_session(&link);
     }
     return refusal.reason == CIVIC_OK
                ? answer(&link, yes)

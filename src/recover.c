@@ -1,8 +1,7 @@
 /* recover.c - POST CivicEndpoint/recover: a recovery code in place of an approval.
  *
  * The button of the login page brings the form, the form the code. The state tells for which account the first login was
- * passed, and that its location takes recovery codes. Codes are guessed neither by one address nor for one
- * account more often than below. */
+ * passed, and that its location takes recovery codes. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -23,59 +22,97 @@
 #include "respond.h"
 #include "runtime.h"
 
-static const civic_rate_t of_account = {10, 3600 * APR_USEC_PER_SEC};
-static const civic_rate_t of_address = {30, 3600 * APR_USEC_PER_SEC};
+/* Nobody guesses one of 2^80. What is left is that somebody with the password could use up the tries of the
+ * person: so each network has its own at an account, and all together more than 300 networks have. */
+static const civic_rate_t here = {10, 3600 * APR_USEC_PER_SEC};       /* at one account */
+static const civic_rate_t of_network = {30, 3600 * APR_USEC_PER_SEC}; /* at all accounts */
+static const civic_rate_t of_account = {3000, 3600 * APR_USEC_PER_SEC};
 
 /* Whoever comes, from wherever. */
 static const apr_sockaddr_t anybody = {.family = 0};
 
-/* @return 0: granted; else in how many seconds the next try will be; -1 when OpenSSL fails */
-static int attempt(request_rec *r, const apr_sockaddr_t *address, const civic_rate_t *rate,
-                   const char *what)
+enum { BUCKETS = 3, SITE_LEN = CIVIC_REALM_LEN + CIVIC_SHA256_LEN };
+
+/* A try takes a token of each. */
+typedef struct {
+    const apr_sockaddr_t *address;
+    const civic_rate_t *rate;
+    unsigned char site[SITE_LEN];
+} bucket_t;
+
+/* @return 1, 0 when OpenSSL fails */
+static int bucket_fill(bucket_t *bucket, request_rec *r, const apr_sockaddr_t *address,
+                       const civic_rate_t *rate, const char *what)
 {
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
     const char *text = apr_pstrcat(r->pool, "recovery ", what, NULL);
-    unsigned char site[CIVIC_REALM_LEN + CIVIC_SHA256_LEN];
 
-    memcpy(site, conf->realm, CIVIC_REALM_LEN);
-    if (!civic_sha256(site + CIVIC_REALM_LEN, text, strlen(text))) {
-        return -1;
-    }
-    return civic_attempts_take(conf->runtime->attempts, address, site, sizeof(site), rate,
-                               civic_clock_steady());
+    bucket->address = address;
+    bucket->rate = rate;
+    memcpy(bucket->site, civic_server_conf(r->server)->realm, CIVIC_REALM_LEN);
+    return civic_sha256(bucket->site + CIVIC_REALM_LEN, text, strlen(text));
 }
 
-static civic_refusal_t count_attempt(request_rec *r, const civic_factor_form_t *form)
+/* The narrowest first: whoever has spent that takes nothing of the others. */
+static int buckets_fill(bucket_t buckets[BUCKETS], request_rec *r,
+                        const civic_factor_form_t *form)
 {
-    int later = attempt(r, r->useragent_addr, &of_address, "");
+    const char *account = apr_pstrcat(r->pool, form->application->sip.app_id, " ",
+                                      form->state.factor.account, NULL);
 
-    if (!later) {
-        later = attempt(r, &anybody, &of_account,
-                        apr_pstrcat(r->pool, form->application->sip.app_id, " ",
-                                    form->state.factor.account, NULL));
-    }
-    if (later < 0) {
-        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
-    }
-    civic_request(civic_request_first(r))->retry_after = later;
-    return later ? civic_refusal(CIVIC_TOO_MANY_ATTEMPTS,
-                                 "recovery codes, for one account or from one address")
-                 : civic_accepted();
+    return bucket_fill(&buckets[0], r, r->useragent_addr, &here, account)
+           && bucket_fill(&buckets[1], r, r->useragent_addr, &of_network, "")
+           && bucket_fill(&buckets[2], r, &anybody, &of_account, account);
 }
 
-/* From here on the code is worth nothing any more. */
-static civic_refusal_t use_code(request_rec *r, const civic_factor_form_t *form,
-                                const char *code)
+/* The first `count` of them get their token back. */
+static void give_back(request_rec *r, const bucket_t *buckets, int count)
 {
-    const char *application = form->application->sip.app_id, *error = NULL;
-    const char *account = form->state.factor.account;
-    const char *hash = civic_recovery_hash(code, application, account, r->pool);
-
-    if (!hash) {
-        return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
+    for (int i = 0; i < count; i++) {
+        civic_attempts_give_back(civic_server_conf(r->server)->runtime->attempts,
+                                 buckets[i].address, buckets[i].site, SITE_LEN,
+                                 buckets[i].rate, civic_clock_steady());
     }
+}
+
+static civic_refusal_t count_attempt(request_rec *r, const bucket_t *buckets)
+{
+    for (int i = 0; i < BUCKETS; i++) {
+        int later = civic_attempts_take(civic_server_conf(r->server)->runtime->attempts,
+                                        buckets[i].address, buckets[i].site, SITE_LEN,
+                                        buckets[i].rate, civic_clock_steady());
+
+        if (later) {
+            give_back(r, buckets, i);
+            civic_request(civic_request_first(r))->retry_after = later;
+            return civic_refusal(CIVIC_TOO_MANY_ATTEMPTS,
+                                 i == BUCKETS - 1 ? "recovery codes, for one account"
+                                 : i              ? "recovery codes, from one network"
+                                     : "recovery codes, for one account from one network");
+        }
+    }
+    return civic_accepted();
+}
+
+/* Is it one of the account's? Others must not cost a session. */
+static int is_known(const civic_enrollment_t *enrollment, const char *hash)
+{
+    for (int i = 0; enrollment->recovery && i < enrollment->recovery->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(enrollment->recovery, i, const char *), hash)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* From here on the code is worth nothing any more. Of several at once, one is taken. */
+static civic_refusal_t use_code(request_rec *r, const civic_enrollment_t *enrollment,
+                                const char *hash)
+{
+    const char *error = NULL;
+
     switch (civic_enrollment_use_recovery(civic_server_conf(r->server)->enrollments,
-                                          application, account, hash, &error, r->pool)) {
+                                          enrollment->application, enrollment->account, hash,
+                                          &error, r->pool)) {
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_NONE:
@@ -85,35 +122,81 @@ static civic_refusal_t use_code(request_rec *r, const civic_factor_form_t *form,
     }
 }
 
+/* A code is used only where its session is kept, and the session is nobody's before the code was used. */
+static civic_refusal_t log_in(request_rec *r, civic_factor_form_t *form,
+                              const civic_enrollment_t *enrollment, const char *hash)
+{
+    civic_record_t record = {.application = enrollment->application,
+                             .scope = "ANONYMOUS_LOGIN", /* it shows no more than that */
+                             .user_id = enrollment->user_id,
+                             .account = enrollment->account,
+                             .proof = CIVIC_PROOF_RECOVERY};
+    const char *id;
+    civic_refusal_t refusal = civic_session_keep(&id, r, &record, NULL);
+
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    refusal = use_code(r, enrollment, hash);
+    if (refusal.reason != CIVIC_OK) {
+        civic_session_discard(r, id, &record);
+        return refusal;
+    }
+    civic_session_hand_out(r, id, civic_request_factor(r, form->application), &record,
+                           &form->browser);
+    return refusal;
+}
+
+static void tell(request_rec *r, const civic_enrollment_t *enrollment)
+{
+    civic_counters_add(civic_server_conf(r->server)->runtime->counters, CIVIC_COUNT_RECOVERIES,
+                       1);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  CIVIC_LOG_PREFIX "recovery: account %s at application %s logged in by a "
+                                   "recovery code, %d left ref=%s",
+                  ap_escape_logitem(r->pool, enrollment->account), enrollment->application,
+                  enrollment->recovery->nelts - 1, civic_request_reference(r));
+}
+
+static civic_refusal_t judge(request_rec *r, civic_factor_form_t *form, const char *hash)
+{
+    civic_enrollment_t enrollment;
+    civic_refusal_t refusal = civic_factor_enrollment(
+        &enrollment, r, form->application->sip.app_id, form->state.factor.account);
+
+    if (refusal.reason != CIVIC_OK) {
+        return refusal;
+    }
+    if (!is_known(&enrollment, hash)) {
+        return civic_refusal(CIVIC_RECOVERY_REFUSED, NULL);
+    }
+    refusal = log_in(r, form, &enrollment, hash);
+    if (refusal.reason == CIVIC_OK) {
+        tell(r, &enrollment);
+    }
+    return refusal;
+}
+
+/* What cannot be a code is no try, nor is one that a store could not judge. */
 static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const char *code)
 {
-    civic_record_t record = {.application = form->application->sip.app_id,
-                             .scope = "ANONYMOUS_LOGIN", /* it shows no more than that */
-                             .account = form->state.factor.account,
-                             .proof = CIVIC_PROOF_RECOVERY};
-    civic_enrollment_t enrollment;
-    civic_refusal_t refusal = count_attempt(r, form);
+    const char *hash = civic_recovery_hash(code, form->application->sip.app_id,
+                                           form->state.factor.account, r->pool);
+    bucket_t buckets[BUCKETS];
+    civic_refusal_t refusal;
 
-    if (refusal.reason == CIVIC_OK) {
-        refusal = civic_factor_enrollment(&enrollment, r, record.application, record.account);
+    if (!hash) {
+        return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
     }
-    if (refusal.reason == CIVIC_OK) {
-        record.user_id = enrollment.user_id;
-        refusal = use_code(r, form, code);
+    if (!buckets_fill(buckets, r, form)) {
+        return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");
     }
+    refusal = count_attempt(r, buckets);
     if (refusal.reason == CIVIC_OK) {
-        refusal = civic_session_start(r, civic_request_factor(r, form->application), &record,
-                                      NULL, &form->browser);
-    }
-    if (refusal.reason == CIVIC_OK) {
-        civic_counters_add(civic_server_conf(r->server)->runtime->counters,
-                           CIVIC_COUNT_RECOVERIES, 1);
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "recovery: account %s at application %s logged in by a "
-                                       "recovery code, %d left ref=%s",
-                      ap_escape_logitem(r->pool, record.account), record.application,
-                      enrollment.recovery ? enrollment.recovery->nelts - 1 : 0,
-                      civic_request_reference(r));
+        refusal = judge(r, form, hash);
+        if (civic_reason_info(refusal.reason)->status == HTTP_SERVICE_UNAVAILABLE) {
+            give_back(r, buckets, BUCKETS);
+        }
     }
     return refusal;
 }

@@ -271,6 +271,19 @@ civic_reason civic_session_end(const civic_session_t *session, civic_store_t *st
     return reason_of(store->ops->remove(store, session->key, session->user, pool));
 }
 
+civic_reason civic_session_drop(const char *id, const civic_record_t *record,
+                                civic_store_t *store, apr_pool_t *pool)
+{
+    civic_session_t session = {.record = *record};
+
+    if (!civic_sha256(session.key, id, CIVIC_SESSION_ID_LEN)
+        || !civic_session_user(session.user, record->realm, record->application,
+                               record->user_id, pool)) {
+        return CIVIC_STORE_UNAVAILABLE;
+    }
+    return civic_session_end(&session, store, pool);
+}
+
 civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],
                                     civic_store_t *store, int *count, apr_pool_t *pool)
 {

@@ -99,6 +99,10 @@ void civic_session_use(civic_session_t *session, civic_store_t *store,
 civic_reason civic_session_end(const civic_session_t *session, civic_store_t *store,
                                apr_pool_t *pool);
 
+/** The same for one that was only just created, by its id. */
+civic_reason civic_session_drop(const char *id, const civic_record_t *record,
+                                civic_store_t *store, apr_pool_t *pool);
+
 /** All sessions of a user (civic_session_user), everywhere.
  * @return CIVIC_OK with their count (-1: unknown), CIVIC_STORE_UNAVAILABLE */
 civic_reason civic_session_end_user(const unsigned char user[CIVIC_STORE_USER_LEN],

@@ -14,6 +14,12 @@
  * that it has ended. */
 #define EXPIRY_GRACE apr_time_from_sec(15 * 60)
 
+static void warn(request_rec *r, const char *what)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, CIVIC_LOG_PREFIX "%s ref=%s", what,
+                  civic_request_reference(r));
+}
+
 /* The newest login stays, the oldest go. That they could not be ended is no reason to refuse
  * it. */
 static void sessions_limit(request_rec *r, const civic_record_t *record)
@@ -28,10 +34,7 @@ static void sessions_limit(request_rec *r, const civic_record_t *record)
     if (!civic_session_user(user, record->realm, record->application, record->user_id, r->pool)
         || civic_session_limit(user, conf->runtime->store, most, &ended, r->pool)
                != CIVIC_OK) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX "CivicSessionsPerUser: older sessions could not be "
-                                       "ended ref=%s",
-                      civic_request_reference(r));
+        warn(r, "CivicSessionsPerUser: older sessions could not be ended");
     }
     else if (ended) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
@@ -40,31 +43,56 @@ static void sessions_limit(request_rec *r, const civic_record_t *record)
     }
 }
 
+civic_refusal_t civic_session_keep(const char **id, request_rec *r, civic_record_t *record,
+                                   const civic_bytes_t *picture)
+{
+    const civic_server_conf_t *conf = civic_server_conf(r->server);
+
+    memcpy(record->realm, conf->realm, sizeof(record->realm));
+    return civic_session_create(id, conf->runtime->store, record, picture,
+                                civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
+}
+
+void civic_session_hand_out(request_rec *r, const char *id, const civic_lookup_t *old,
+                            const civic_record_t *record, civic_browser_t *browser)
+{
+    civic_store_t *store = civic_server_conf(r->server)->runtime->store;
+
+    /* A new id at every login; the one that the browser came with is to be worth nothing. */
+    if (old->reason == CIVIC_OK
+        && civic_session_end(&old->session, store, r->pool) != CIVIC_OK) {
+        warn(r, "the session that the browser had before could not be ended: it stays in the "
+                "store until it expires");
+    }
+    sessions_limit(r, record);
+    civic_cookie_set_session(r, old, id);
+    browser->completed = apr_time_now();
+    memcpy(browser->application, civic_lookup_digest(old), sizeof(browser->application));
+    civic_cookie_set_browser(r, browser);
+}
+
+void civic_session_discard(request_rec *r, const char *id, const civic_record_t *record)
+{
+    civic_store_t *store = civic_server_conf(r->server)->runtime->store;
+
+    if (civic_session_drop(id, record, store, r->pool) != CIVIC_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      CIVIC_LOG_PREFIX
+                      "a session that nobody was given could not be ended: it "
+                      "stays in the store until it expires ref=%s",
+                      civic_request_reference(r));
+    }
+}
+
 civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
                                     civic_record_t *record, const civic_bytes_t *picture,
                                     civic_browser_t *browser)
 {
-    const civic_server_conf_t *conf = civic_server_conf(r->server);
-    civic_store_t *store = conf->runtime->store;
-    apr_time_t now = apr_time_now();
-    civic_refusal_t refusal;
     const char *id;
+    civic_refusal_t refusal = civic_session_keep(&id, r, record, picture);
 
-    memcpy(record->realm, conf->realm, sizeof(record->realm));
-    refusal = civic_session_create(&id, store, record, picture,
-                                   civic_conf_longest_life() + EXPIRY_GRACE, r->pool);
-    if (refusal.reason != CIVIC_OK) {
-        return refusal;
+    if (refusal.reason == CIVIC_OK) {
+        civic_session_hand_out(r, id, old, record, browser);
     }
-    /* A new id at every login; the one that the browser came with is worth nothing any more.
-     */
-    if (old->reason == CIVIC_OK) {
-        civic_session_end(&old->session, store, r->pool);
-    }
-    sessions_limit(r, record);
-    civic_cookie_set_session(r, old, id);
-    browser->completed = now;
-    memcpy(browser->application, civic_lookup_digest(old), sizeof(browser->application));
-    civic_cookie_set_browser(r, browser);
-    return civic_accepted();
+    return refusal;
 }

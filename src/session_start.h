@@ -21,4 +21,21 @@ civic_refusal_t civic_session_start(request_rec *r, const civic_lookup_t *old,
                                     civic_record_t *record, const civic_bytes_t *picture,
                                     civic_browser_t *browser);
 
+/* ---- the same in two steps, for a login that must not be used up in vain ---- */
+
+/**
+ * Keep the session, for nobody yet: hand it out, or discard it.
+ * @param id set on success alone: the cookie's value
+ * @return as civic_session_start
+ */
+civic_refusal_t civic_session_keep(const char **id, request_rec *r, civic_record_t *record,
+                                   const civic_bytes_t *picture);
+
+/** Set its cookie, with all that civic_session_start does behind that. */
+void civic_session_hand_out(request_rec *r, const char *id, const civic_lookup_t *old,
+                            const civic_record_t *record, civic_browser_t *browser);
+
+/** End it, which nobody has the id of. */
+void civic_session_discard(request_rec *r, const char *id, const civic_record_t *record);
+
 #endif

@@ -40,7 +40,7 @@ my %RULES = (
     or        => "AuthMerging Or\nRequire valid-user",
 );
 
-plan tests => 2 * keys(%RULES) + 40;
+plan tests => 2 * keys(%RULES) + 40 + 5;
 
 my $rules = join '', map {
     my $name = $_;
@@ -188,5 +188,17 @@ for my $line ('CivicCookie civic', 'CivicEndpoint /x', 'CivicExchangeLimit 1', '
 {
     $server->write_file('htdocs/htaccess/other/.htaccess', "$line\n");
     is(Civic::Raw::request($port, 'GET', '/htaccess/other/', $session)->code, 500, "not in .htaccess: $line");
+}
+# There, too, <If> is judged before anybody is logged in.
+for my $case (
+    [ 200, "<If \"true\">\nCivicSecondFactor Off\n</If>" ],
+    [ 500, "<If \"%{REMOTE_USER} == ''\">\nCivicSecondFactor Off\n</If>" ],
+    [ 500, "<If \"%{REMOTE_USER} == ''\">\nServerSignature Off\n</If>\n<Else>\nCivicSecondFactor Off\n</Else>" ],
+    [ 500, "<If \"true\">\n<If \"%{REMOTE_USER} == ''\">\nServerSignature Off\n</If>\n<Else>\nCivicSecondFactor Off\n</Else>\n</If>" ],
+    [ 200, "<If \"true\">\n<If \"false\">\nServerSignature Off\n</If>\n<Else>\nCivicSecondFactor Off\n</Else>\n</If>" ]
+) {
+    my ($status, $text) = @$case;
+    $server->write_file('htdocs/htaccess/other/.htaccess', "$text\n");
+    is(Civic::Raw::request($port, 'GET', '/htaccess/other/', $session)->code, $status, '.htaccess: ' . $text =~ s/\n/ /gr);
 }
 is(scalar(() = $server->error_log =~ /exit signal/g), 0, 'no child has died');

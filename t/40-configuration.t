@@ -526,6 +526,20 @@ my @wholes = (
         . "<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicSecondFactor On\n</Location>\n</VirtualHost>\n", qr/CivicSecondFactor: it needs a place/ ],
     [ 'one for all hosts, of which one has a store', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
         . "<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    # httpd judges <If> before anybody is logged in: who that is cannot be asked there.
+    map({ my ($sections, $word, $where) = @$_;
+        map { [ "$_ in " . $sections =~ s/\n/ /gr, "${application}CivicEnrollmentStore dbm:x\n" . $sections =~ s/HERE/>>$_/r,
+            qr/\Q@{[ (split)[0] ]}\E cannot depend on \Q$word\E: httpd judges $where> \(\S*httpd\.conf:\d+\) before anybody is logged in/ ] }
+            'CivicSecondFactor On', 'CivicSecondFactor Off', 'CivicSecondFactorMaxAge 10min', 'CivicEnroll self', 'CivicEnrollShared On', 'CivicRecovery Off' }
+        [ "<Location /x>\n<If \"%{REMOTE_USER} == 'alice'\">\nHERE\n</If>\n</Location>\n", REMOTE_USER => '<If' ],
+        [ "<If \"-n %{AUTH_TYPE}\">\nHERE\n</If>\n", AUTH_TYPE => '<If' ],
+        [ "$vhost<If \"true\">\n<If \"civic('scope') == ''\">\n<IfModule mod_ssl.c>\nHERE\n</IfModule>\n</If>\n</If>\n</VirtualHost>\n", 'civic(' => '<If' ],
+        [ "<Location /x>\n<If \"true\">\n</If>\n<elseif \"%{Civic:scope} == ''\">\nHERE\n</ElseIf>\n</Location>\n", '%{CIVIC:' => '<ElseIf' ],
+        [ "<Location /x>\n<If \"reqenv('CIVIC_USER_ID') == ''\">\n</If>\n<ElseIf \"true\">\n</ElseIf>\n<Else>\nHERE\n</Else>\n</Location>\n", CIVIC_ => '<Else' ],
+        [ "<If \"reqenv('OIDC_CLAIM_acr') == '2'\">\n</If>\nKeepAlive On\n<ElseIf \"true\">\nHERE\n</ElseIf>\n", OIDC_ => '<ElseIf' ]),
+    map({ [ "a second factor in $_" =~ s/\n/ /gr, "${application}CivicEnrollmentStore dbm:x\n<Location /x>\n$_\nCivicSecondFactor On\n</If>\n</Location>\n", '' ] }
+        '<If "true">', '<If "%{REQUEST_URI} =~ m#^/civic/remote_users/#">', '<If "%{HTTP_HOST} == \'civic.example\'">',
+        "<If \"%{REMOTE_USER} == ''\">\n</If>\n<If \"true\">"),
     [ 'a query without dbd', ">>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/CivicEnrollmentQuery: it has no use without CivicEnrollmentStore dbd/ ],
     [ 'a query for files', "CivicEnrollmentStore dbm:x\n>>CivicEnrollmentQuery find \"SELECT 1\"\n", qr/it has no use without CivicEnrollmentStore dbd/ ],
     [ 'a query that there is not', ">>CivicEnrollmentQuery guess \"SELECT 1\"\n", qr/CivicEnrollmentQuery guess: there is no such query: find, \w+/ ],

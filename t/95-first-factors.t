@@ -1,5 +1,5 @@
 # Each first login that httpd has works before Civic as it works alone: Basic with files, with LDAP, with anybody; Digest;
-# forms; client certificates, by name and as Basic; OAuth 2.0 by mod_auth_openidc.
+# forms; client certificates, by name and as Basic; OAuth 2.0 by mod_auth_openidc. (OpenID Connect: 95-openid-connect.t.)
 use strict;
 use warnings FATAL => 'all';
 
@@ -15,7 +15,7 @@ use Civic::Factor ();
 use Civic::Ldap ();
 use Civic::Log ();
 
-plan tests => 8 * 9 + 29;
+plan tests => 8 * 9 + 74;
 
 # (mod_ssl logs the header that it makes of a certificate.)
 my $modules = join '', "LogLevel ssl:warn\n", map {"LoadModule ${_}_module \${CIVIC_MODULES}/mod_$_.so\n"}
@@ -201,6 +201,56 @@ $alice->get('/open/dologout');
 isnt($alice->get('/form/cgi')->code, 200, 'logged out of the form, nobody is in, whatever Civic\'s cookie');
 is($alice->post_form('/open/dologin', 'httpd_username=bob&httpd_password=bob-secret')->code, 302, 'bob logs in');
 ok(Civic::Client::login_page($alice->get('/form/cgi')), 'in the same browser: he is asked');
+
+# Nor is the second factor there again when she is: whatever ended the first login has ended it, too, in the store as well.
+sub log_in { my ($client, $name) = @_; return $client->post_form('/open/dologin', "httpd_username=$name&httpd_password=$name-secret")->code }
+sub second { return Civic::Factor::approve($_[0], '/form/cgi', 'jane')->code }
+for my $end (
+    [ 'logged out of the form and in again' => sub { $_[0]->get('/open/dologout'); log_in($_[0], 'alice') } ],
+    [ 'logged in by the form again' => sub { log_in($_[0], 'alice') } ],
+    [ 'bob logs in, and she again' => sub { log_in($_[0], 'bob'); log_in($_[0], 'alice') } ],
+    [ 'a request without the form\'s cookie' => sub {
+        my $first = $_[0]->cookies->{first};
+        $_[0]->jar->clear('localhost.local', '/', 'first');
+        my $bare = $_[0]->get('/form/cgi');
+        is($bare->code, 401, 'is asked to log in first');
+        is(scalar(grep {/-3462893a=; .*Max-Age=0/} $bare->header('Set-Cookie')), 1, 'and loses the cookie of the second factor');
+        $_[0]->set_cookie(first => $first);
+    } ]
+) {
+    my ($what, $how) = @$end;
+    my $she = by_form('alice');
+    is(second($she), 200, "$what: before, an approval");
+    is($she->get('/form/cgi')->code, 200, "$what: opens");
+    my @before = $she->session_cookie('3462893a');
+    my $mark = $server->mark;
+    $how->($she);
+    is(scalar(grep {/logout: application CO-ALPHA, second factor, with its first login/} Civic::Log::lines($mark)), 1, "$what: the log says so");
+    is(($she->session_cookie('3462893a'))[1] // '', '', "$what: the cookie is gone");
+    ok(Civic::Client::login_page($she->get('/form/cgi')), "$what: Civic is asked");
+    $she->set_cookie(@before);
+    ok(Civic::Client::login_page($she->get('/form/cgi')), "$what: and the session has ended");
+}
+# Where nobody has to log in, nobody is logged out.
+my $lister = by_form('alice');
+is(second($lister), 200, 'an approval');
+for my $path (qw(/open/index.html /open/login)) {
+    $lister->get($path);
+    is($lister->get('/form/cgi')->code, 200, "$path: elsewhere, nothing ends");
+}
+
+# Browsers ask without a password where they do not know yet that one is wanted: that ends nothing.
+for my $name ('Basic', 'Digest', 'LDAP', 'OAuth 2.0') {
+    my ($path, $how) = @{ $LOGIN{$name} };
+    my $she = $how->('alice');
+    is(Civic::Factor::approve($she, "/$path/cgi", 'jane')->code, 200, "$name: an approval");
+    my $bare = $server->client;
+    $bare->set_cookie($she->session_cookie("3462893a"));
+    my $answer = $bare->get("/$path/cgi");
+    is($answer->code, 401, "$name: a request without the first login");
+    is($answer->header('Set-Cookie'), undef, "$name: which takes no cookie away");
+    is($she->get("/$path/cgi")->code, 200, "$name: nor the session");
+}
 
 # A certificate's name is not the login that AuthType asks for.
 my $holder = by_certificate('alice');

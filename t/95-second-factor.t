@@ -24,7 +24,7 @@ my @CONTENTS = qw(/admin/ /admin/index.html /admin/cgi /admin/proxy/x /admin/lis
     /open/include.shtml /open/rewritten /open/missing /open/fallback/none /open/index/);
 my $SECRET = qr/SECRET-CONTENT/;
 
-plan tests => 2 * (@METHODS * @CONTENTS + 3) + 91;
+plan tests => 2 * (@METHODS * @CONTENTS + 3) + 104;
 
 my $BASIC = <<'END';
 AuthType Basic
@@ -311,4 +311,36 @@ $clock->step(61 + 125);
 is($fresh->json($fresh->fetch('/short/cgi'))->{reason}, 'session-expired', 'CivicSessionLife');
 $clock->step(605);
 ok(page($unlinked->get('/admin/cgi')), 'an approval of ten minutes ago links nothing any more');
+# From the approval to the yes: a page that was opened late lengthens nothing.
+my ($slow, $quick) = (person('dave'), person('erin'));
+approve($_->[0], '/admin/cgi', $_->[1]) for [ $slow, 'smiley' ], [ $quick, 'minor' ];
+$clock->step(605 + 590);
+my ($slow_form, $quick_form) = map { Civic::Factor::form($_->get('/admin/cgi'), '/link') } $slow, $quick;
+is(Civic::Factor::submit($quick, $quick_form, answer => 'yes')->code, 303, 'a yes within ten minutes of the approval links');
+$clock->step(605 + 615);
+is_refused('state-expired', 'a later one does not', sub { Civic::Factor::submit($slow, $slow_form, answer => 'yes') });
+is($store->linked->{dave}, undef, 'nothing is linked');
+ok(page($slow->get('/admin/cgi')), 'and Civic is asked anew');
+$store->remove('erin');
+
+# ---- a store from which nothing can be taken ----
+my $again = person('alice');
+is(approve($again, '/admin/cgi', 'jane')->code, 200, 'she approves');
+my ($name, $id) = $again->session_cookie;
+my $new_page = page($again->get('/fresh/cgi')) // page($again->get('/shown/cgi'));
+my $no = person('erin');
+approve($no, '/admin/cgi', 'smiley');
+my $no_form = Civic::Factor::form($no->get('/admin/cgi'), '/link');
+my @no_cookie = $no->session_cookie;
+$redis->command(qw(ACL SETUSER default -zrem));
+$mark = $server->mark;
+is(Civic::Factor::again($again, $new_page, 'jane')->code, 200, 'a new login is one');
+is(scalar(grep {/:warn\].*the session that the browser had before could not be ended: it stays in the store until it expires/} Civic::Log::lines($mark)), 1, 'the log says that the old session stays');
+isnt(($again->session_cookie)[1], $id, 'the browser has the new one');
+is_refused('store-unavailable', 'a no that cannot end the session', sub { Civic::Factor::submit($no, $no_form, answer => 'no') });
+is(scalar(grep {/store-unavailable \(the session could not be ended\)/} Civic::Log::lines($mark)), 1, 'says so');
+is(($no->session_cookie)[1], $no_cookie[1], 'and leaves the cookie, with which it can be ended later');
+$redis->command(qw(ACL SETUSER default +zrem));
+is(Civic::Factor::submit($no, $no_form, answer => 'no')->code, 200, 'as it is then');
+is(($no->session_cookie)[1] // '', '', 'and then the cookie goes');
 is(scalar(grep {/exit signal|Segmentation/} split /\n/, $server->error_log), 0, 'no child died of it');

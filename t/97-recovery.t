@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use Apache::Test qw(-withtestmore);
+use Time::HiRes qw(sleep time);
 
 use lib 't/lib';
 use Civic::Check qw(refused);
@@ -12,19 +13,25 @@ use Civic::Enrollments ();
 use Civic::Factor ();
 use Civic::Log ();
 use Civic::Parallel ();
+use Civic::Redis ();
+use Civic::Seal ();
 
 my $JANE = 'c6d5795f8a059e25ad29a33a60f8b402a172c3e0bbe50fd230ae8e0303609b42';
 
 my $store = Civic::Enrollments->new;
+my $redis = Civic::Redis->start;
 my $server = Civic::Factor->server(
     store => $store,
+    conf  => 'CivicSessionStore redis://127.0.0.1:' . $redis->port . "\nCivicSealKeyFile seal.key\n",
     site  => Civic::Factor::location('/codes', "CivicEnroll self\nCivicRecovery 4\n")
         . Civic::Factor::location('/without', "CivicEnroll self\n")
         . Civic::Factor::location('/more', "CivicScope BASIC_SIGNUP\nCivicRecovery 4\n")
         . "<Location /numbers>\nSetHandler civic-status\n</Location>\n"
-)->start;
+);
+$server->write_file('seal.key', Civic::Seal::new_key(), 0600);
+$server->start;
 
-plan tests => 59;
+plan tests => 69;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -117,12 +124,16 @@ is($again->get('/codes/cgi')->code, 200, 'and opens');
 # At once from many browsers: one.
 my @browsers = map { person('alice', keep_alive => 0) } 1 .. 5;
 my @forms = map { (asked($_, '/codes/cgi'))[0] } @browsers;
+my $before = () = $redis->keys('civic:');
 my @answers = Civic::Parallel::run(5, sub { submit($browsers[ $_[0] ], $forms[ $_[0] ], code => $codes[2])->code });
 is(join(' ', sort @answers), '303 403 403 403 403', 'from five browsers at once, one code logs in one');
+is(scalar(my @after = $redis->keys('civic:')), $before + 1, 'and has the only session');
 
 # ---- whose ----
 my $thief = person('bob');
+my $written = $redis->calls('hset');
 is_refused('recovery-refused', 'the code of another account', sub { recover($thief, $codes[3]) });
+is($redis->calls('hset'), $written, 'makes no session, not for a moment');
 is_refused('recovery-refused', 'what is no code', sub { recover($thief, "'; DROP TABLE") });
 is_refused('recovery-refused', 'an empty one', sub { recover($thief, '') });
 ($form) = asked($alice = person('alice'), '/codes/cgi');
@@ -161,7 +172,7 @@ is_deeply(\%seen, { 403 => 10, 429 => 1 }, 'an account has ten tries an hour');
 ok(refused($answer, 'too-many-attempts', $mark, 'then'), '429');
 cmp_ok($answer->header('Retry-After'), '>', 60, 'for a while');
 
-# ---- the store is away ----
+# ---- a store is away ----
 my $dave = person('dave');
 $answer = Civic::Factor::enroll($dave, '/codes/cgi', 'minor');
 @codes = $answer->content =~ m{<li><code>([^<]+)</code></li>}g;
@@ -171,3 +182,24 @@ rename $store->dir, $store->dir . '.away';
 is_refused('enrollment-unavailable', 'without the store: 503', sub { submit($waiting, $form, code => $codes[0]) });
 rename $store->dir . '.away', $store->dir;
 is(submit($waiting, $form, code => $codes[0])->code, 303, 'and the code is still good');
+my $read_only = person('dave');
+($form) = asked($read_only, '/codes/cgi');
+$before = () = $redis->keys('civic:');
+chmod 0500, $store->dir;
+is_refused('enrollment-unavailable', 'where nothing can be written: 503', sub { submit($read_only, $form, code => $codes[1]) });
+is(scalar(@after = $redis->keys('civic:')), $before, 'and no session, for whomever');
+chmod 0700, $store->dir;
+
+# That of the sessions: a code that cannot log in is not used up.
+my $later = person('dave');
+($form) = asked($later, '/codes/cgi');
+$redis->stop;
+is_refused('store-unavailable', 'without the session store: 503', sub { submit($later, $form, code => $codes[1]) });
+is($later->session_cookie, undef, 'and no session');
+is($store->codes('dave'), 3, 'no code is used up by that');
+$redis->again;
+my $end = time + 30;
+sleep 0.6 while ($answer = submit($later, $form, code => $codes[1]))->code == 503 && time < $end;
+is($answer->code, 303, 'it is still good') or diag $answer->as_string;
+is($store->codes('dave'), 2, 'and then used up');
+is($later->get('/codes/cgi')->code, 200, 'and opens');

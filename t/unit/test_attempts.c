@@ -135,6 +135,48 @@ static void rates_of_any_size(void **state)
     }
 }
 
+static void give_back(civic_attempts_t *attempts, const char *address, apr_time_t now,
+                      apr_pool_t *pool)
+{
+    apr_sockaddr_t *from;
+
+    apr_sockaddr_info_get(&from, address, APR_UNSPEC, 1, 0, pool);
+    civic_attempts_give_back(attempts, from, SITE, sizeof(SITE), &SIX_A_MINUTE, now);
+}
+
+static void what_is_given_back_is_there_again(void **state)
+{
+    civic_attempts_t *attempts = civic_attempts_create(*state);
+
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 0);
+        give_back(attempts, "192.0.2.1", SEC(1000), *state);
+    }
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 0);
+    }
+    assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 10);
+    give_back(attempts, "192.0.2.2", SEC(1000), *state);
+    assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 10);
+    give_back(attempts, "192.0.2.1", SEC(1000), *state);
+    assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 0);
+}
+
+/* However much is given back, a bucket holds no more than the rate's count. */
+static void nothing_is_given_back_to_a_full_bucket(void **state)
+{
+    civic_attempts_t *attempts = civic_attempts_create(*state);
+
+    take(attempts, "192.0.2.1", SEC(1000), *state);
+    for (int i = 0; i < 20; i++) {
+        give_back(attempts, "192.0.2.1", SEC(1000 + 5 * i), *state);
+    }
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(take(attempts, "192.0.2.1", SEC(1000), *state), 0);
+    }
+    assert_true(take(attempts, "192.0.2.1", SEC(1000), *state) > 0);
+}
+
 static void it_is_one_table_for_all_processes(void **state)
 {
     civic_attempts_t *attempts = civic_attempts_create(*state);
@@ -167,6 +209,8 @@ int main(void)
         UNIT(a_network_of_ipv6_is_one_client),
         UNIT(a_crowd_does_not_wash_out_who_has_had_enough),
         UNIT(rates_of_any_size),
+        UNIT(what_is_given_back_is_there_again),
+        UNIT(nothing_is_given_back_to_a_full_bucket),
         UNIT(it_is_one_table_for_all_processes),
     };
 

@@ -47,6 +47,13 @@ sub linked {
     return \%linked;
 }
 
+# How many recovery codes an account has left.
+sub codes {
+    my ($self, $account) = @_;
+    my ($line) = grep { (split /\t/)[1] eq $account } split /\n/, $self->htcivic('list');
+    return defined $line ? (split /\t/, $line)[4] : undef;
+}
+
 sub remove { my ($self, $account) = @_; return $self->htcivic(remove => 'CO-ALPHA', $account) }
 
 1;
