@@ -76,17 +76,17 @@ const STATES = {
     await person.context.route(LIBRARY, (route) => route.abort('blockedbyclient'));
     return person.visit('/members/');
   }, [/ERR_BLOCKED_BY_CLIENT/]],
-  unexpected: ['blocked', /^Civic’s login did not load as expected\.$/, 'Try again', async (person) => {
+  unexpected: ['blocked', /^Civic’s login did not load as expected\. Reference:\s/, 'Try again', async (person) => {
     await person.context.route(LIBRARY, (route) => route.fulfill({ contentType: 'text/javascript', body: 'var other;' }));
     return person.visit('/members/');
   }],
-  'not-started': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+  'not-started': ['not-started', /^Civic’s login could not be started\. Reference:\s/, 'Try again', async (person) => {
     await person.context.route(LIBRARY, (route) => route.fulfill({
       contentType: 'text/javascript', body: 'window.civic = { sip() { throw new Error("no"); } };',
     }));
     return person.visit('/members/');
   }],
-  'not-started-later': ['not-started', /^Civic’s login could not be started\.$/, 'Try again', async (person) => {
+  'not-started-later': ['not-started', /^Civic’s login could not be started\. Reference:\s/, 'Try again', async (person) => {
     const page = await person.visit('/members/');
     await person.at(page, 'ready');
     await page.evaluate(() => { window.civic.sip.prototype.signup = () => { throw new Error('no'); }; });
@@ -145,11 +145,6 @@ const STATES = {
       await person.start(page);
       return page;
     }],
-  'not-started': ['not-started', /^Civic’s login could not be started\./, 'Try again', async (person) => {
-    await person.context.route(LIBRARY, (route) => route.fulfill({ contentType: 'text/javascript',
-      body: 'window.civic = { sip: function () { throw new Error("on purpose"); } };' }));
-    return person.visit('/members/');
-  }],
   'other-browser': ['other-browser', /^This login was started in another browser/, START,
     (person) => person.visit('/members/?uuid=00000000-0000-4000-8000-000000000000')],
   'no-cookies': ['cookies', /^Your browser keeps no cookies/, 'Try again', (person) => person.visit('/members/')],
@@ -166,7 +161,8 @@ async function isInTheLog(person, page, step) {
   }
   assert.equal(lines().length, 1, 'one line');
 }
-const SEEN_HERE = ['blocked', 'offline', 'unreachable', 'civic-error', 'no-cookies', 'not-started'];
+const SEEN_HERE = ['blocked', 'unexpected', 'offline', 'unreachable', 'civic-error', 'no-cookies', 'not-started',
+  'not-started-later'];
 
 let turn = 0;
 for (const [name, [step, words, action, reach, expect = []]] of Object.entries(STATES)) {
@@ -185,7 +181,7 @@ for (const [name, [step, words, action, reach, expect = []]] of Object.entries(S
       const label = await button.textContent();
       assert.equal(await button.isEnabled() && await button.getAttribute('aria-disabled') !== 'true',
         label === action || (label === START && action === 'Try again' && step !== 'blocked'
-          && step !== 'cookies' && step !== 'not-started' && await page.isEnabled('#signupButton')), label);
+          && step !== 'cookies' && await page.isEnabled('#signupButton')), label);
     }
     await judge(page);
     await page.evaluate(() => window.stop()); // a picture waits for what a page still loads
