@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "authn.h"
+#include "claim_words.h"
 #include "dates.h"
 #include "request.h"
 #include "runtime.h"
@@ -340,36 +341,12 @@ static const char *duration(const civic_language_t *language, apr_interval_time_
                             apr_psprintf(pool, "%" APR_INT64_T_FMT, count), NULL);
 }
 
-/* What a label is about: Civic's own are put in words, others stand for themselves. */
-static const char *claim_words(const civic_language_t *language, const char *label,
-                               apr_pool_t *pool)
-{
-    static const struct {
-        const char *label, *words;
-    } known[] = {{"contact.personal.email", "claim.email"},
-                 {"contact.personal.phoneNumber", "claim.phone"},
-                 {"documents.genericId.type", "claim.document-type"},
-                 {"documents.genericId.number", "claim.document-number"},
-                 {"documents.genericId.name", "claim.name"},
-                 {LABEL_BIRTH, "claim.birth"},
-                 {"documents.genericId.dateOfIssue", "claim.issue"},
-                 {LABEL_EXPIRY, "claim.expiry"},
-                 {LABEL_COUNTRY, "claim.country"}};
-
-    for (apr_size_t i = 0; label && i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!strcmp(label, known[i].label)) {
-            return civic_words_fill(pool, language, known[i].words, NULL);
-        }
-    }
-    return label;
-}
-
 /* What the person reads. */
 static const char *words_for(request_rec *r, const rule_t *rule, verdict_t verdict)
 {
     const civic_language_t *language = civic_request_language(r);
     const char *duration_of = rule->limit ? duration(language, rule->limit, r->pool) : "";
-    const char *claim = claim_words(language, rule->label, r->pool);
+    const char *claim = civic_claim_words(language, rule->label);
     const char *words =
         civic_words_fill(r->pool, language, rule->words, "claim", claim, "years",
                          apr_itoa(r->pool, rule->years), "duration", duration_of, NULL);

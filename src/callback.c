@@ -294,9 +294,11 @@ static civic_refusal_t check_account(const login_t *login,
     if (refusal.reason != CIVIC_OK) {
         return refusal.reason == CIVIC_NOT_ENROLLED ? civic_accepted() : refusal;
     }
-    return strcmp(enrollment.user_id, identity->user_id) ? civic_refusal(
-               CIVIC_SECOND_FACTOR_FOREIGN, "Civic knows this person by another userId")
-                                                         : civic_accepted();
+    return strcmp(enrollment.user_id, identity->user_id)
+               ? civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN,
+                               civic_factor_about(login->r, login->state.factor.account,
+                                                  "Civic knows this person by another userId"))
+               : civic_accepted();
 }
 
 /* ---- the session ---- */

@@ -49,6 +49,12 @@ static int misconfigured(request_rec *r, const char *detail)
 
 /* ---- which identity ---- */
 
+const char *civic_factor_about(request_rec *r, const char *account, const char *detail)
+{
+    return apr_pstrcat(r->pool, "account ", ap_escape_logitem(r->pool, account), ": ", detail,
+                       NULL);
+}
+
 civic_refusal_t civic_factor_enrollment(civic_enrollment_t *enrollment, request_rec *r,
                                         const char *application, const char *account)
 {
@@ -63,7 +69,8 @@ civic_refusal_t civic_factor_enrollment(civic_enrollment_t *enrollment, request_
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_NONE:
-        return civic_refusal(CIVIC_NOT_ENROLLED, "CivicEnroll is closed");
+        return civic_refusal(CIVIC_NOT_ENROLLED,
+                             civic_factor_about(r, account, "CivicEnroll is closed"));
     default:
         return civic_refusal(CIVIC_ENROLLMENT_DOWN, error);
     }
@@ -139,7 +146,9 @@ static civic_refusal_t first_read(factor_t *factor)
     }
     return civic_account_is_plain(first->state.account)
                ? civic_accepted()
-               : civic_refusal(CIVIC_NOT_ENROLLED, "a name beyond ASCII is linked by htcivic");
+               : civic_refusal(CIVIC_NOT_ENROLLED,
+                               civic_factor_about(r, first->state.account,
+                                                  "a name beyond ASCII is linked by htcivic"));
 }
 
 /* ---- the second ---- */
@@ -180,8 +189,10 @@ static civic_refusal_t judge(const factor_t *factor)
         return judge_link(age, record);
     }
     if (strcmp(record->user_id, factor->enrollment.user_id)) {
-        return civic_refusal(CIVIC_SECOND_FACTOR_FOREIGN,
-                             "the session is of another identity than the account's");
+        return civic_refusal(
+            CIVIC_SECOND_FACTOR_FOREIGN,
+            civic_factor_about(r, record->account,
+                               "the session is of another identity than the account's"));
     }
     if (record->proof == CIVIC_PROOF_RECOVERY && factor->first->state.codes == 0) {
         return civic_refusal(CIVIC_SECOND_FACTOR_REQUIRED, "CivicRecovery is Off here");

@@ -25,6 +25,10 @@ int civic_factor_access(request_rec *r);
 /** fixups: a request that has come here without the above is taken through it now. */
 int civic_factor_insist(request_rec *r);
 
+/** What a line of the log says of a refusal, with the account that it is about, in the request's
+ * pool. */
+const char *civic_factor_about(request_rec *r, const char *account, const char *detail);
+
 /**
  * Which Civic identity an account has.
  * @param account folded (account.h)

@@ -73,7 +73,9 @@ static civic_refusal_t taken(const link_t *link, civic_reason reason, const char
 {
     civic_refusal_t ended = end_session(link);
 
-    return civic_refusal(reason, ended.reason == CIVIC_OK ? detail : ended.detail);
+    return civic_refusal(reason,
+                         civic_factor_about(link->r, link->form.state.factor.account,
+                                            ended.reason == CIVIC_OK ? detail : ended.detail));
 }
 
 static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result result,
@@ -85,7 +87,7 @@ static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result re
     case CIVIC_ENROLLMENT_ACCOUNT_TAKEN:
         return taken(link, CIVIC_SECOND_FACTOR_FOREIGN, "it was linked meanwhile");
     case CIVIC_ENROLLMENT_IDENTITY_TAKEN:
-        return taken(link, CIVIC_IDENTITY_TAKEN, NULL);
+        return taken(link, CIVIC_IDENTITY_TAKEN, "another account has this identity");
     default:
         return civic_refusal(CIVIC_ENROLLMENT_DOWN, error);
     }

@@ -307,7 +307,8 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
     apr_table_setn(values, "words", civic_words_reason(language, reason));
     apr_table_setn(values, "reason", info->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
-    if (reason == CIVIC_NOT_ENROLLED) {
+    if (reason == CIVIC_NOT_ENROLLED || reason == CIVIC_IDENTITY_TAKEN
+        || reason == CIVIC_SECOND_FACTOR_FOREIGN) {
         apr_table_setn(values, "contact", civic_page_contact(r));
     }
     if (retry) {

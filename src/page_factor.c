@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <string.h>
 
+#include "claim_words.h"
 #include "page.h"
 #include "page_own.h"
 #include "template.h"
@@ -50,44 +51,47 @@ const char *civic_page_contact(request_rec *r)
     return admin && *admin && *admin != '[' ? admin : NULL;
 }
 
-/* A row for each verified claim that is fit to be shown. */
-static apr_hash_t *claims_make(request_rec *r, const civic_claims_t *claims)
+/* A row for each verified claim that is fit to be shown, and says something of the person. */
+static apr_array_header_t *claims_make(request_rec *r, const civic_claims_t *claims)
 {
+    static const char levels[] = "verifications.";
     apr_array_header_t *rows = apr_array_make(r->pool, 8, sizeof(apr_table_t *));
-    apr_hash_t *lists = apr_hash_make(r->pool);
 
     for (int i = 0; i < claims->count; i++) {
         const civic_claim_t *claim = &claims->items[i];
         apr_table_t *row;
 
-        if (claim->flags != CIVIC_CLAIM_VERIFIED || civic_value_is_unsafe(claim->value)) {
+        if (claim->flags != CIVIC_CLAIM_VERIFIED || civic_value_is_unsafe(claim->value)
+            || !strncmp(claim->label, levels, sizeof(levels) - 1)) {
             continue;
         }
         row = apr_table_make(r->pool, 2);
-        apr_table_setn(row, "label", claim->label);
+        apr_table_setn(row, "label",
+                       civic_claim_words(civic_request_language(r), claim->label));
         apr_table_setn(row, "value", claim->value);
         APR_ARRAY_PUSH(rows, apr_table_t *) = row;
     }
-    apr_hash_set(lists, "claims", APR_HASH_KEY_STRING, rows);
-    return lists;
+    return rows;
 }
 
 const civic_reply_t *civic_page_link(request_rec *r, const civic_first_factor_t *factor,
                                      const civic_session_t *session, const char *state)
 {
+    apr_array_header_t *claims = claims_make(r, &session->record.claims);
     apr_table_t *values = civic_page_values(r);
+    apr_hash_t *lists = apr_hash_make(r->pool);
 
+    apr_hash_set(lists, "claims", APR_HASH_KEY_STRING, claims);
     apr_table_setn(values, "account", factor->name);
     apr_table_setn(values, "host", ap_get_server_name(r));
     apr_table_setn(values, "state", state);
     apr_table_setn(values, "reason", civic_reason_info(CIVIC_LINK_REQUIRED)->name);
     apr_table_setn(values, "reference", civic_request_reference(r));
-    if (session->record.claims.count == 0) {
+    if (claims->nelts == 0) {
         apr_table_setn(values, "anonymous", "");
     }
-    return reply_make(
-        r, civic_template_render_lists(civic_request_language(r)->pages->link, values,
-                                       claims_make(r, &session->record.claims), r->pool));
+    return reply_make(r, civic_template_render_lists(civic_request_language(r)->pages->link,
+                                                     values, lists, r->pool));
 }
 
 const civic_reply_t *civic_page_codes(request_rec *r, const char *account,

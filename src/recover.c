@@ -116,7 +116,9 @@ static civic_refusal_t use_code(request_rec *r, const civic_enrollment_t *enroll
     case CIVIC_ENROLLMENT_OK:
         return civic_accepted();
     case CIVIC_ENROLLMENT_NONE:
-        return civic_refusal(CIVIC_RECOVERY_REFUSED, NULL);
+        return civic_refusal(
+            CIVIC_RECOVERY_REFUSED,
+            civic_factor_about(r, enrollment->account, "the code was used at the same time"));
     default:
         return civic_refusal(CIVIC_ENROLLMENT_DOWN, error);
     }
@@ -168,7 +170,9 @@ static civic_refusal_t judge(request_rec *r, civic_factor_form_t *form, const ch
         return refusal;
     }
     if (!is_known(&enrollment, hash)) {
-        return civic_refusal(CIVIC_RECOVERY_REFUSED, NULL);
+        return civic_refusal(
+            CIVIC_RECOVERY_REFUSED,
+            civic_factor_about(r, form->state.factor.account, "none of its codes"));
     }
     refusal = log_in(r, form, &enrollment, hash);
     if (refusal.reason == CIVIC_OK) {
@@ -186,7 +190,9 @@ static civic_refusal_t recover(request_rec *r, civic_factor_form_t *form, const 
     civic_refusal_t refusal;
 
     if (!hash) {
-        return civic_refusal(CIVIC_RECOVERY_REFUSED, "it has not the form of one");
+        return civic_refusal(CIVIC_RECOVERY_REFUSED,
+                             civic_factor_about(r, form->state.factor.account,
+                                                "it has not the form of a code"));
     }
     if (!buckets_fill(buckets, r, form)) {
         return civic_refusal(CIVIC_INTERNAL, "OpenSSL failed");

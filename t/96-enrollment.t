@@ -27,7 +27,7 @@ my $server = Civic::Factor->server(
 );
 $server->start;
 
-plan tests => 80;
+plan tests => 81;
 
 sub person { return Civic::Factor::person($server, @_) }
 sub form { return Civic::Factor::form(@_) }
@@ -65,7 +65,7 @@ $answer = $alice->get('/contact/cgi?a=1');
 ok(refused($answer, 'link-required', $mark, 'nor does it open anything'), 'but asks');
 like($answer->content, qr{<dd id="civic-account">alice</dd>}, 'whether this account');
 like($answer->content, qr{<dt>Site:</dt><dd>Admin, localhost</dd>}, 'of this site');
-like($answer->content, qr{<dt>contact\.personal\.email</dt><dd>jane\@example\.com</dd>}, 'belongs to this identity');
+like($answer->content, qr{<dt>email address</dt><dd>jane\@example\.com</dd>}, 'belongs to this identity');
 like($answer->header('Content-Security-Policy'), qr/default-src 'none';.*form-action 'self';.*frame-ancestors 'none'/, 'in nobody\'s frame');
 like($answer->content, qr{factor\.css\?v=.*\n<link rel="stylesheet" href="https://looks\.example/own\.css">}, 'in the looks of the site');
 like($answer->content, qr{<img class="civic-logo" src="/logo\.png" alt="Admin">}, 'with its logo');
@@ -154,6 +154,7 @@ my $dave = person('dave');
 $mark = $server->mark;
 $answer = $dave->get('/closed/cgi');
 ok(refused($answer, 'not-enrolled', $mark, 'closed: 403'), 'for who is not linked');
+like($server->error_log, qr/refused: not-enrolled \(account dave: CivicEnroll is closed\) ref=/, 'the log says whose account it is');
 like($answer->content, qr{Whom to ask: help\@example\.org}, 'with whom to ask');
 is_refused('not-enrolled', 'and for programs', sub { $dave->fetch('/closed/cgi') });
 $store->htcivic(add => 'CO-ALPHA', 'dave', 'd' x 64);
