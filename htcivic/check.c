@@ -259,8 +259,8 @@ static void check_clock(check_t *check, apr_time_t date)
     }
 }
 
-/* A code that is none: a service that first judges who asks says 401 to a wrong signature, and 400 to
- * the code where all else is right. */
+/* A code that is none: a service that first judges who asks says 401 to a wrong signature, and
+ * 400 to the code where all else is right. */
 static void check_accepts(check_t *check, civic_transport_t *transport)
 {
     civic_http_request_t request = {0};

@@ -1,4 +1,5 @@
-/* check_store.c - a store of enrollments: whose it is, who reads it, does it open? See htcivic.h. */
+/* check_store.c - a store of enrollments: whose it is, who reads it, does it open? See
+ * htcivic.h. */
 #include <apr_strings.h>
 #include <grp.h>
 #include <pwd.h>
@@ -27,7 +28,8 @@ static const char *group_name(gid_t gid, apr_pool_t *pool)
     return group ? apr_pstrdup(pool, group->gr_name) : apr_psprintf(pool, "%u", (unsigned)gid);
 }
 
-/* What is fit to be a store is judged where it is opened; here, whether it is httpd's. @return how many faults */
+/* What is fit to be a store is judged where it is opened; here, whether it is httpd's. @return
+ * how many faults */
 static int owner_print(const char *path, const char *httpd_user, apr_pool_t *pool)
 {
     struct passwd *user = httpd_user ? getpwnam(httpd_user) : NULL;

@@ -422,7 +422,8 @@ static int take(work_t *work, given_t *given, const command_t *command, int opti
     return strchr(command->options, option) != NULL;
 }
 
-/* @param store set: what the first argument says, NULL with -f. @return 0 when it is not understood */
+/* @param store set: what the first argument says, NULL with -f. @return 0 when it is not
+ * understood */
 static int command_read(work_t *work, given_t *given, const char **store,
                         const command_t *command, int argc, const char *const *argv)
 {

@@ -1,10 +1,11 @@
 /* enroll_text.c - enrollments as lines of fields with tabs between them:
  *
- *     application, account, user id, time of linking, hashes of recovery codes with commas between them
+ *     application, account, user id, time of linking, hashes of recovery codes with commas
+ * between them
  *
- * between a line that names them and `# end`: what is cut off shows. Lines of somebody else's may do without both.
- * The time may be missing (now), and the hashes (none). No name has control characters and no hash a comma, so
- * that nothing has to be escaped.
+ * between a line that names them and `# end`: what is cut off shows. Lines of somebody else's
+ * may do without both. The time may be missing (now), and the hashes (none). No name has
+ * control characters and no hash a comma, so that nothing has to be escaped.
  */
 #include <apr_lib.h>
 #include <apr_strings.h>

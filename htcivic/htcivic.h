@@ -1,10 +1,11 @@
-/* htcivic.h - the command htcivic: are an application's keys, addresses and clock as they must be? And who
- * is linked to whom?
+/* htcivic.h - the command htcivic: are an application's keys, addresses and clock as they must
+ * be? And who is linked to whom?
  *
- * main reads the options of check, scan a configuration (source its lines); both give applications as text, and check judges
- * them with the module's own code. It changes nothing and prints no secret. The other commands are
- * enroll's: enroll_store opens the store that they are about, enroll_text reads and writes lines. output says
- * what went wrong, and whether what was printed got anywhere.
+ * main reads the options of check, scan a configuration (source its lines); both give
+ * applications as text, and check judges them with the module's own code. It changes nothing
+ * and prints no secret. The other commands are enroll's: enroll_store opens the store that
+ * they are about, enroll_text reads and writes lines. output says what went wrong, and whether
+ * what was printed got anywhere.
  */
 #ifndef HTCIVIC_H
 #define HTCIVIC_H
@@ -38,8 +39,8 @@ typedef struct {
 } htcivic_conf_t;
 
 /**
- * Read a file and those that it includes: <CivicApplication> sections, of which there must be one, and
- * CivicAssertionKeyFile.
+ * Read a file and those that it includes: <CivicApplication> sections, of which there must be
+ * one, and CivicAssertionKeyFile.
  * @param root where relative paths begin; NULL: what source.h says
  * @return NULL, or what is wrong
  */
@@ -66,7 +67,8 @@ int htcivic_check(const htcivic_application_t *app, int ask_api, int ask_accepts
 int htcivic_check_assertion(const htcivic_conf_t *conf, apr_pool_t *pool);
 
 /**
- * Judge a store of enrollments and print what was found. A process of its own becomes the owner and opens it.
+ * Judge a store of enrollments and print what was found. A process of its own becomes the
+ * owner and opens it.
  * @param httpd_user as whom httpd uses it, NULL: not known
  * @param offline    ask no database of another machine
  * @return how many faults there are
@@ -76,8 +78,8 @@ int htcivic_check_store(const htcivic_store_t *named, const char *httpd_user, in
 
 /* ---- what is said ---- */
 
-/** Before anything is opened. A pipe that nobody reads is an error, no death, and where a standard stream is closed no
- * file gets its number: a store would be printed into. */
+/** Before anything is opened. A pipe that nobody reads is an error, no death, and where a
+ * standard stream is closed no file gets its number: a store would be printed into. */
 void htcivic_output_prepare(void);
 
 /** On the standard error, as a line that begins with `htcivic: `. @return `status` */
@@ -92,8 +94,8 @@ int htcivic_is_written(void);
 
 /* ---- enrollments ---- */
 
-/** Exit statuses, as htpasswd and htdbm have them; check has the first three. Output that nobody could write is
- * no success: HTCIVIC_FAULT. */
+/** Exit statuses, as htpasswd and htdbm have them; check has the first three. Output that
+ * nobody could write is no success: HTCIVIC_FAULT. */
 enum {
     HTCIVIC_FINE = 0,
     HTCIVIC_FAULT = 1,     /* a file or a store cannot be used */
@@ -123,8 +125,8 @@ const char *htcivic_store_parse(htcivic_store_t *store, const char *text, apr_po
 const char *htcivic_store_file(const htcivic_store_t *named, apr_pool_t *pool);
 
 /**
- * Open it, or make it. As root, become the owner of the folder that it is in first, so that its files are
- * the owner's and no link that he made leads anywhere he may not go.
+ * Open it, or make it. As root, become the owner of the folder that it is in first, so that
+ * its files are the owner's and no link that he made leads anywhere he may not go.
  * @return NULL, or what is wrong
  */
 const char *htcivic_store_open(civic_enrollments_t **store, const htcivic_store_t *named,
@@ -138,8 +140,9 @@ const char *htcivic_line_write(const civic_enrollment_t *enrollment, apr_pool_t 
 extern const char htcivic_export_begin[], htcivic_export_end[];
 
 /**
- * Lines as export writes them; empty ones and those that begin with # are passed by. An export that was cut off is
- * refused, and so is a text without export or enrollment: whatever should have written it did not.
+ * Lines as export writes them; empty ones and those that begin with # are passed by. An export
+ * that was cut off is refused, and so is a text without export or enrollment: whatever should
+ * have written it did not.
  * @param list   of civic_enrollment_t
  * @param lines  of int: in which line each of them is
  * @param line   set with a fault: where it is

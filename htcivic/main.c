@@ -1,4 +1,5 @@
-/* main.c - htcivic check: options; other commands are enroll's. See htcivic.h and htcivic.1. */
+/* main.c - htcivic check: options; other commands are enroll's. See htcivic.h and htcivic.1.
+ */
 #include <apr_general.h>
 #include <apr_getopt.h>
 #include <apr_strings.h>

@@ -1,5 +1,5 @@
-/* scan.c - what a configuration file says of applications, keys and the store of enrollments. See
- * htcivic.h. */
+/* scan.c - what a configuration file says of applications, keys and the store of enrollments.
+ * See htcivic.h. */
 #include <apr_strings.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* source.h - the lines of a configuration, as httpd puts them together.
  *
- * Lines that end in a backslash go on, comments are left out, ${NAME} is what Define says or the environment has, Include and
- * IncludeOptional are followed. Sections are not judged: what stands in <If...> is read as if it held. An Include that
- * cannot be followed is said on the standard error.
+ * Lines that end in a backslash go on, comments are left out, ${NAME} is what Define says or
+ * the environment has, Include and IncludeOptional are followed. Sections are not judged: what
+ * stands in <If...> is read as if it held. An Include that cannot be followed is said on the
+ * standard error.
  */
 #ifndef HTCIVIC_SOURCE_H
 #define HTCIVIC_SOURCE_H
@@ -12,8 +13,8 @@
 typedef struct {
     void (*take)(void *baton, const char *line); /* shown each line that is not of the above */
     void *baton;
-    const char *
-        root; /* where relative paths begin; set to ServerRoot, or httpd's own, where it is NULL */
+    const char *root; /* where relative paths begin; set to ServerRoot, or httpd's own, where
+                         it is NULL */
 } htcivic_source_t;
 
 /** @return NULL, or why the file itself cannot be read */

@@ -1,11 +1,13 @@
-/* enrollment.c - what every store of enrollments has in common: bounds, order. See enrollment.h. */
+/* enrollment.c - what every store of enrollments has in common: bounds, order. See
+ * enrollment.h. */
 #include "enrollment.h"
 
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Printable: no control characters. Bytes of 0x80 and more are UTF-8 or whatever the first login has. */
+/* Printable: no control characters. Bytes of 0x80 and more are UTF-8 or whatever the first
+ * login has. */
 static int is_fit(const char *text, apr_size_t max)
 {
     apr_size_t len = text ? strlen(text) : 0;

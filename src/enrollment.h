@@ -1,20 +1,23 @@
 /* enrollment.h - who is who: which Civic identity belongs to which account of another login.
  *
- * An enrollment links an account (what the first login calls a person) to a Civic user id, within
- * one application, since Civic's user ids belong to an application. States of an account:
+ * An enrollment links an account (what the first login calls a person) to a Civic user id,
+ * within one application, since Civic's user ids belong to an application. States of an
+ * account:
  *
  *     none --add, import--> linked --remove--> none
  *
- * An account has one identity at most. An identity has one account, unless `shared` is said when it is
- * linked. Both are judged and written in one step, whoever else does the same at the same moment.
+ * An account has one identity at most. An identity has one account, unless `shared` is said
+ * when it is linked. Both are judged and written in one step, whoever else does the same at
+ * the same moment.
  *
- * Stores: enrollment_dbm.c, files of this machine; enrollment_dbd.c, an SQL database. Opened once, then
- * used by all threads, and by all processes that are forked afterwards. What cannot be known is
- * CIVIC_ENROLLMENT_UNAVAILABLE, never CIVIC_ENROLLMENT_NONE: a store that is not there must not look like
- * one that is empty, where anybody could link himself anew. No httpd here.
+ * Stores: enrollment_dbm.c, files of this machine; enrollment_dbd.c, an SQL database. Opened
+ * once, then used by all threads, and by all processes that are forked afterwards. What cannot
+ * be known is CIVIC_ENROLLMENT_UNAVAILABLE, never CIVIC_ENROLLMENT_NONE: a store that is not
+ * there must not look like one that is empty, where anybody could link himself anew. No httpd
+ * here.
  *
- * Each call that can be UNAVAILABLE then sets `*error`: a text for the log, in the pool, without
- * secrets. Results are set on CIVIC_ENROLLMENT_OK alone.
+ * Each call that can be UNAVAILABLE then sets `*error`: a text for the log, in the pool,
+ * without secrets. Results are set on CIVIC_ENROLLMENT_OK alone.
  */
 #ifndef CIVIC_ENROLLMENT_H
 #define CIVIC_ENROLLMENT_H
@@ -25,8 +28,8 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-/* Bytes, without the NUL. What is longer, empty, or has control characters cannot be linked; nor an
- * application that begins with #, which begins comments in exports. */
+/* Bytes, without the NUL. What is longer, empty, or has control characters cannot be linked;
+ * nor an application that begins with #, which begins comments in exports. */
 #define CIVIC_ENROLLMENT_APPLICATION_MAX 128
 #define CIVIC_ENROLLMENT_ACCOUNT_MAX     255
 #define CIVIC_ENROLLMENT_USER_MAX        128
@@ -40,8 +43,8 @@ typedef struct {
     const char *account;     /* what the first login calls the person, r->user */
     const char *user_id;     /* Civic's */
     apr_time_t linked;       /* when; stores keep whole seconds */
-    /* of const char *: the hash of each recovery code that was not used yet, sorted when it comes
-     * from a store; NULL is as good as empty */
+    /* of const char *: the hash of each recovery code that was not used yet, sorted when it
+     * comes from a store; NULL is as good as empty */
     apr_array_header_t *recovery;
 } civic_enrollment_t;
 
@@ -66,7 +69,8 @@ civic_enrollment_result civic_enrollment_find(civic_enrollments_t *store,
                                               const char **error, apr_pool_t *pool);
 
 /**
- * Link. The same pair again is OK and changes nothing, neither its time nor its recovery codes.
+ * Link. The same pair again is OK and changes nothing, neither its time nor its recovery
+ * codes.
  * @param shared CIVIC_ENROLLMENT_SOLE or CIVIC_ENROLLMENT_SHARED
  * @return OK once it is on disk; ACCOUNT_TAKEN, IDENTITY_TAKEN, UNAVAILABLE
  */
@@ -88,7 +92,8 @@ civic_enrollment_result civic_enrollment_remove(civic_enrollments_t *store,
                                                 const char *application, const char *account,
                                                 const char **error, apr_pool_t *pool);
 
-/** Use up a recovery code. Of several callers at once one gets OK. @return OK, NONE, UNAVAILABLE */
+/** Use up a recovery code. Of several callers at once one gets OK. @return OK, NONE,
+ * UNAVAILABLE */
 civic_enrollment_result civic_enrollment_use_recovery(civic_enrollments_t *store,
                                                       const char *application,
                                                       const char *account, const char *hash,
@@ -101,7 +106,8 @@ civic_enrollment_result civic_enrollment_set_recovery(civic_enrollments_t *store
                                                       const apr_array_header_t *hashes,
                                                       const char **error, apr_pool_t *pool);
 
-/** What an enrollment is shown to; it lives as long as the pool of the list. @return 0 to stop */
+/** What an enrollment is shown to; it lives as long as the pool of the list. @return 0 to stop
+ */
 typedef int civic_enrollment_visit_fn(void *baton, const civic_enrollment_t *enrollment);
 
 /** Show all of them as they are at one moment, in any order. @return OK, UNAVAILABLE */
@@ -109,7 +115,8 @@ civic_enrollment_result civic_enrollment_list(civic_enrollments_t *store,
                                               civic_enrollment_visit_fn *each, void *baton,
                                               const char **error, apr_pool_t *pool);
 
-/** Look at everything that is stored. @return OK, or UNAVAILABLE with the first fault as `*error` */
+/** Look at everything that is stored. @return OK, or UNAVAILABLE with the first fault as
+ * `*error` */
 civic_enrollment_result civic_enrollment_verify(civic_enrollments_t *store, const char **error,
                                                 apr_pool_t *pool);
 
@@ -121,20 +128,22 @@ const char *civic_enrollment_fault(const civic_enrollment_t *enrollment);
 /**
  * The store at `path`; nothing is opened yet, but the folder is looked at.
  * @param path absolute
- * @return NULL with `*error` when the folder is not fit for it: not there, or writable by others
+ * @return NULL with `*error` when the folder is not fit for it: not there, or writable by
+ * others
  */
 civic_enrollments_t *civic_enrollment_dbm_open(const char *path, const char **error,
                                                apr_pool_t *pool);
 
 /**
- * Make an empty store, as the current user. @return NULL, or what is wrong: a store is there already
+ * Make an empty store, as the current user. @return NULL, or what is wrong: a store is there
+ * already
  */
 const char *civic_enrollment_dbm_create(const char *path, apr_pool_t *pool);
 
 /* ---- SQL: apr_dbd ---- */
 
-/** What is asked. An administrator may say each otherwise, with the same parameters in the same order
- * (see doc/enrollment.md), written as in apr_dbd_prepare: %s, %lld. */
+/** What is asked. An administrator may say each otherwise, with the same parameters in the
+ * same order (see doc/enrollment.md), written as in apr_dbd_prepare: %s, %lld. */
 typedef enum {
     CIVIC_QUERY_FIND,
     CIVIC_QUERY_IDENTITY,
@@ -152,20 +161,23 @@ typedef enum {
 extern const char *const civic_enrollment_query_names[CIVIC_QUERIES];
 extern const char *const civic_enrollment_query_defaults[CIVIC_QUERIES];
 
-/** The tables that the default queries expect, in a driver's SQL: statements, NULL behind the last. */
+/** The tables that the default queries expect, in a driver's SQL: statements, NULL behind the
+ * last. */
 const char *const *civic_enrollment_schema(const char *driver);
 
 /** Where connections come from. */
 typedef struct {
     /**
-     * A connection for this thread, until release. One that is known to be broken is opened again.
+     * A connection for this thread, until release. One that is known to be broken is opened
+     * again.
      * @param error set when it fails: a text without password
      * @return what release gets back, never NULL; NULL when there is none
      */
     void *(*acquire)(void *baton, const apr_dbd_driver_t **driver, apr_dbd_t **handle,
                      const char **error, apr_pool_t *pool);
     void (*release)(void *baton, void *connection);
-    /** A table of apr_dbd_prepared_t by texts, in a pool that lives as long as the connection. */
+    /** A table of apr_dbd_prepared_t by texts, in a pool that lives as long as the connection.
+     */
     apr_hash_t *(*prepared)(void *connection);
     void *baton;
     struct civic_outage *outage; /* outage.h; NULL: everybody may wait for the database */
@@ -180,7 +192,8 @@ civic_enrollments_t *civic_enrollment_dbd_open(const civic_enrollment_dbd_t *dbd
 const char *civic_enrollment_dbd_create(const civic_enrollment_dbd_t *dbd, apr_pool_t *pool);
 
 /**
- * One connection of our own, for one thread, opened when it is wanted: for programs that are not httpd.
+ * One connection of our own, for one thread, opened when it is wanted: for programs that are
+ * not httpd.
  * @param params as DBDParams, the driver's own
  * @return NULL with `*error` when APR has no such driver
  */

@@ -1,12 +1,13 @@
 /* enrollment_dbd.c - enrollments in an SQL database, by apr_dbd. See enrollment.h.
  *
- * Uniqueness is the database's: a primary key for accounts, a unique index for identities. What
- * is in the way is asked before a row is inserted. A row that the database refuses, since somebody else was
- * faster, is tried again, and then that shows.
+ * Uniqueness is the database's: a primary key for accounts, a unique index for identities.
+ * What is in the way is asked before a row is inserted. A row that the database refuses, since
+ * somebody else was faster, is tried again, and then that shows.
  *
- * Statements are prepared without a name, each time: a driver keeps nothing of them in the database that would be
- * gone after it was started anew (SQLite's are kept: enrollment_statement.c). A call that failed before anything can have been decided is tried again, on
- * a connection that was opened again where it was broken.
+ * Statements are prepared without a name, each time: a driver keeps nothing of them in the
+ * database that would be gone after it was started anew (SQLite's are kept:
+ * enrollment_statement.c). A call that failed before anything can have been decided is tried
+ * again, on a connection that was opened again where it was broken.
  */
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -68,7 +69,8 @@ static int recovery_done(civic_sql_t *link, civic_enrollment_t *found)
     return fault ? damaged(link, fault) : CIVIC_SQL_OK;
 }
 
-/* Whether it found what it was asked for is not left to the database: to many a collation, Alice is alice.
+/* Whether it found what it was asked for is not left to the database: to many a collation,
+ * Alice is alice.
  * @return CIVIC_SQL_OK, CIVIC_SQL_FAILED */
 static int same(civic_sql_t *link, const char *asked, apr_dbd_row_t *row, int column)
 {
@@ -190,8 +192,8 @@ static int account_insert(civic_sql_t *link, const civic_enrollment_t *enrollmen
                : CIVIC_SQL_FAILED;
 }
 
-/* All of them, in one transaction. @param refused set when the database refused a row: index in
- * `call->at` */
+/* All of them, in one transaction. @param refused set when the database refused a row: index
+ * in `call->at` */
 static civic_enrollment_result import_once(civic_sql_t *link, const call_t *call, int *refused)
 {
     civic_enrollment_result result = CIVIC_ENROLLMENT_OK;
@@ -221,8 +223,8 @@ static civic_enrollment_result import_once(civic_sql_t *link, const call_t *call
                                                   : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
-/* Refused since somebody else was faster: the next try shows it (run). Refused by an index that is there although
- * identities may be shared: no try will do. */
+/* Refused since somebody else was faster: the next try shows it (run). Refused by an index
+ * that is there although identities may be shared: no try will do. */
 static civic_enrollment_result call_import(civic_sql_t *link, const call_t *call)
 {
     int refused, exists;
@@ -253,8 +255,9 @@ static int has_code(const civic_enrollment_t *enrollment, const char *hash)
 
 typedef int step_fn(civic_sql_t *link, const call_t *call);
 
-/* What is there is read within the transaction, since the database's own comparison decides nothing, nor does the number
- * of rows that an UPDATE which changes nothing has changed: MySQL says 0. */
+/* What is there is read within the transaction, since the database's own comparison decides
+ * nothing, nor does the number of rows that an UPDATE which changes nothing has changed: MySQL
+ * says 0. */
 static civic_enrollment_result change_account(civic_sql_t *link, const call_t *call,
                                               step_fn *lock, step_fn *apply)
 {
@@ -319,7 +322,8 @@ static int apply_use(civic_sql_t *link, const call_t *call)
     return rows > 0 ? CIVIC_SQL_OK : CIVIC_SQL_NONE;
 }
 
-/* In a transaction, since SQLite's driver holds a lock that stops all others while it waits outside of one. */
+/* In a transaction, since SQLite's driver holds a lock that stops all others while it waits
+ * outside of one. */
 static civic_enrollment_result call_use_recovery(civic_sql_t *link, const call_t *call)
 {
     return change_account(link, call, NULL, apply_use);
@@ -434,9 +438,10 @@ static civic_enrollment_result run_once(const civic_enrollment_dbd_t *dbd, call_
     return result;
 }
 
-/* Tried again: a call that somebody else overtook, and one whose connection was broken. Drivers open a
- * connection again once they have seen that it is broken, which PostgreSQL's sees at the second failure when
- * the server was killed. A call that took long to fail, as one whose statement timed out, is not, and is no answer. */
+/* Tried again: a call that somebody else overtook, and one whose connection was broken.
+ * Drivers open a connection again once they have seen that it is broken, which PostgreSQL's
+ * sees at the second failure when the server was killed. A call that took long to fail, as one
+ * whose statement timed out, is not, and is no answer. */
 static civic_enrollment_result run(civic_enrollments_t *store, call_fn *function,
                                    const call_t *call, const char **error, apr_pool_t *pool)
 {

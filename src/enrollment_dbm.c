@@ -1,8 +1,9 @@
-/* enrollment_dbm.c - enrollments in files of this machine, see generation.h and enrollment_pairs.h.
+/* enrollment_dbm.c - enrollments in files of this machine, see generation.h and
+ * enrollment_pairs.h.
  *
- * A process keeps one generation open, which its threads read one after the other. To look somebody up
- * is one lstat() and one or two reads. A change copies the whole database, which is the price of never
- * being half done: fit for thousands of enrollments that change rarely.
+ * A process keeps one generation open, which its threads read one after the other. To look
+ * somebody up is one lstat() and one or two reads. A change copies the whole database, which
+ * is the price of never being half done: fit for thousands of enrollments that change rarely.
  */
 #include <apr_strings.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static civic_enrollment_result judge_link(change_t *change, apr_sdbm_t *db,
                                        : CIVIC_ENROLLMENT_UNAVAILABLE;
 }
 
-/* What is in the way already, and pairs that are there already, are seen before anything is copied. */
+/* What is in the way already, and pairs that are there already, are seen before anything is
+ * copied. */
 static civic_enrollment_result judge_import(change_t *change, apr_sdbm_t *db)
 {
     civic_enrollment_result result = CIVIC_ENROLLMENT_OK;

@@ -1,5 +1,5 @@
-/* enrollment_pairs.h - enrollments in an open SDBM database: an account's pair and its identity's count
- * (enrollment_record.h) are always changed together.
+/* enrollment_pairs.h - enrollments in an open SDBM database: an account's pair and its
+ * identity's count (enrollment_record.h) are always changed together.
  *
  * For one thread at a time. Every call sets `*error` when it fails.
  */
@@ -31,11 +31,13 @@ int civic_pairs_link(apr_sdbm_t *db, const civic_enrollment_t *enrollment, const
 int civic_pairs_unlink(apr_sdbm_t *db, const civic_enrollment_t *enrollment,
                        const char **error, apr_pool_t *pool);
 
-/** @param list of civic_enrollment_t: all of them, everything in the pool. @return FOUND, FAILED */
+/** @param list of civic_enrollment_t: all of them, everything in the pool
+ * @return FOUND, FAILED */
 int civic_pairs_all(apr_array_header_t *list, apr_sdbm_t *db, const char **error,
                     apr_pool_t *pool);
 
-/** Does every identity count its accounts, and is there no other pair? @return FOUND, FAILED */
+/** Does every identity count its accounts, and is there no other pair?
+ * @return FOUND, FAILED */
 int civic_pairs_verify(const apr_array_header_t *list, apr_sdbm_t *db, const char **error,
                        apr_pool_t *pool);
 

@@ -1,12 +1,13 @@
 /* enrollment_record.h - an enrollment as the pairs of a DBM file.
  *
- *     'a' SHA-256(application NUL account) -> version (1), linked (8), lengths of application, account
- *                                             and user id (1 each), number of recovery codes (1),
- *                                             the three texts; each code: length (1), text
+ *     'a' SHA-256(application NUL account) -> version (1), linked (8), lengths of application,
+ *         account and user id (1 each), number of recovery codes (1), the three texts;
+ *         each code: length (1), text
  *     'i' SHA-256(application NUL user id) -> how many accounts the identity has (4)
  *
- * Numbers are big-endian. With the bounds of enrollment.h a pair stays below the 1,008 bytes that every
- * SDBM takes. Keys are digests, so that nobody who chooses names chooses where they are put.
+ * Numbers are big-endian. With the bounds of enrollment.h a pair stays below the 1,008 bytes
+ * that every SDBM takes. Keys are digests, so that nobody who chooses names chooses where they
+ * are put.
  */
 #ifndef CIVIC_ENROLLMENT_RECORD_H
 #define CIVIC_ENROLLMENT_RECORD_H
@@ -21,7 +22,8 @@
 int civic_enrollment_key(unsigned char key[CIVIC_ENROLLMENT_KEY_LEN], char kind,
                          const char *application, const char *name, apr_pool_t *pool);
 
-/** @param enrollment one without fault (civic_enrollment_fault). @return its bytes, in the pool */
+/** @param enrollment one without fault (civic_enrollment_fault). @return its bytes, in the
+ * pool */
 civic_bytes_t civic_enrollment_encode(const civic_enrollment_t *enrollment, apr_pool_t *pool);
 
 /** @return 1 with everything in the pool; 0 when the bytes are not that */

@@ -1,4 +1,5 @@
-/* enrollment_sql.c - what enrollment_dbd.c asks, and of which tables. See enrollment.h and doc/enrollment.md. */
+/* enrollment_sql.c - what enrollment_dbd.c asks, and of which tables. See enrollment.h and
+ * doc/enrollment.md. */
 #include <string.h>
 
 #include "enrollment.h"
@@ -43,7 +44,8 @@ static const char *const schema[] = {
     ")",
     NULL};
 
-/* Its text compares without regard to case and blanks at the end, and its other engines know no transactions. */
+/* Its text compares without regard to case and blanks at the end, and its other engines know
+ * no transactions. */
 static const char *const schema_mysql[] = {
     "CREATE TABLE civic_enrollments (\n"
     "    application VARBINARY(128) NOT NULL,\n"

@@ -48,7 +48,8 @@ static const char *text_of(const civic_sql_t *link, civic_enrollment_query query
     return text ? text : civic_enrollment_query_defaults[query];
 }
 
-/* SQLite's driver frees a statement when the connection is closed: one of each has to do for all of its life. */
+/* SQLite's driver frees a statement when the connection is closed: one of each has to do for
+ * all of its life. */
 static apr_dbd_prepared_t *prepare(civic_sql_t *link, civic_enrollment_query query)
 {
     int kept = is_driver(link, "sqlite3");
@@ -94,8 +95,8 @@ int civic_sql_change(civic_sql_t *link, civic_enrollment_query query, const char
     return code ? forget(link, query, code) : CIVIC_SQL_OK;
 }
 
-/* The next row is row -1. MySQL's driver knows no next one where rows were asked for in any order, and answers
- * as behind the last; it fetches all of them in either case. */
+/* The next row is row -1. MySQL's driver knows no next one where rows were asked for in any
+ * order, and answers as behind the last; it fetches all of them in either case. */
 int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **args,
                   int count, int columns, apr_dbd_results_t **results)
 {
@@ -146,8 +147,8 @@ const char *civic_sql_entry(civic_sql_t *link, apr_dbd_row_t *row, int column)
 
 /* ---- transactions ----
  *
- * As statements: PostgreSQL's driver writes to a null pointer when it is asked to start a transaction on
- * a connection that is broken. */
+ * As statements: PostgreSQL's driver writes to a null pointer when it is asked to start a
+ * transaction on a connection that is broken. */
 
 int civic_sql_say(civic_sql_t *link, const char *statement)
 {
@@ -159,7 +160,8 @@ int civic_sql_say(civic_sql_t *link, const char *statement)
     return code ? failed(link, what, code) : CIVIC_SQL_OK;
 }
 
-/* SQLite has its lock from the start: two that read first and write then would wait for each other. */
+/* SQLite has its lock from the start: two that read first and write then would wait for each
+ * other. */
 int civic_sql_begin(civic_sql_t *link)
 {
     return civic_sql_say(link, is_driver(link, "sqlite3") ? "BEGIN IMMEDIATE" : "BEGIN");

@@ -1,7 +1,7 @@
 /* enrollment_statement.h - statements and transactions on a connection, for enrollment_dbd.c.
  *
- * Calls return CIVIC_SQL_OK or CIVIC_SQL_FAILED, with `*error` set and `failed`. A transaction that failed is to be
- * rolled back by the caller.
+ * Calls return CIVIC_SQL_OK or CIVIC_SQL_FAILED, with `*error` set and `failed`. A transaction
+ * that failed is to be rolled back by the caller.
  *
  * What drivers of apr_dbd differ in is known here alone.
  */
@@ -21,11 +21,10 @@ typedef struct {
     int undecided; /* it may have happened nevertheless: not to be tried again */
     int unread;    /* a column of the results could not be read */
     const char **error;
-    apr_hash_t *prepared; /* the connection's */
-    apr_pool_t *pool;     /* results */
-    apr_pool_t
-        *statements; /* gone before the connection is given back: MySQL's driver speaks to
-                               the database when a statement goes */
+    apr_hash_t *prepared;   /* the connection's */
+    apr_pool_t *pool;       /* results */
+    apr_pool_t *statements; /* gone before the connection is given back: MySQL's driver speaks
+                               to the database when a statement goes */
 } civic_sql_t;
 
 /** @param rows how many were changed; may be NULL */
@@ -41,8 +40,8 @@ int civic_sql_ask(civic_sql_t *link, civic_enrollment_query query, const char **
  * @return CIVIC_SQL_OK, CIVIC_SQL_NONE behind the last, CIVIC_SQL_FAILED */
 int civic_sql_next(civic_sql_t *link, apr_dbd_results_t *results, apr_dbd_row_t **row);
 
-/** A column of a row, in the pool; NULL for SQL's NULL and for nothing. One that cannot be read is NULL, and
- * the next civic_sql_next is CIVIC_SQL_FAILED. */
+/** A column of a row, in the pool; NULL for SQL's NULL and for nothing. One that cannot be
+ * read is NULL, and the next civic_sql_next is CIVIC_SQL_FAILED. */
 const char *civic_sql_entry(civic_sql_t *link, apr_dbd_row_t *row, int column);
 
 /** A statement without parameters. */

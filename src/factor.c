@@ -83,16 +83,18 @@ static int same_conf(const request_rec *r, const request_rec *before)
     return before && before->per_dir_config == r->per_dir_config;
 }
 
-/* httpd takes a request of the same configuration for one that was judged with the one before. */
+/* httpd takes a request of the same configuration for one that was judged with the one before.
+ */
 static int first_shown(request_rec *r)
 {
     return civic_request(r)->first_shown || (same_conf(r, r->prev) && first_shown(r->prev))
            || (same_conf(r, r->main) && first_shown(r->main));
 }
 
-/* A name that is there already is no login: modules set it before they have looked at the password, and a
- * certificate's is none where AuthType asks for another. Asked once: mod_ssl takes its own FakeBasicAuth for
- * forged the second time. @return OK with r->user set, or what the first login says */
+/* A name that is there already is no login: modules set it before they have looked at the
+ * password, and a certificate's is none where AuthType asks for another. Asked once: mod_ssl
+ * takes its own FakeBasicAuth for forged the second time. @return OK with r->user set, or what
+ * the first login says */
 static int first_factor(request_rec *r)
 {
     int status = first_shown(r) ? OK : ap_run_check_user_id(r);
@@ -280,8 +282,8 @@ static int second_factor(request_rec *r)
 
 /* ---- the hooks ---- */
 
-/* Where no rule about Civic keeps him out, the first login has the last word: it may ask for another
- * account. */
+/* Where no rule about Civic keeps him out, the first login has the last word: it may ask for
+ * another account. */
 static int rules(request_rec *r)
 {
     int status = civic_authn_rules(r, ap_run_auth_checker);

@@ -9,7 +9,8 @@
 #include "log.h"
 #include "runtime.h"
 
-/* The cookie goes whether or not the store has ended the session: in this browser it opens nothing any more. */
+/* The cookie goes whether or not the store has ended the session: in this browser it opens
+ * nothing any more. */
 static void end(request_rec *r, civic_lookup_t *lookup)
 {
     civic_reason reason = lookup->reason;
@@ -52,7 +53,8 @@ void civic_factor_end(request_rec *r, int status)
     int ended =
         ap_is_HTTP_REDIRECT(status) || (status == HTTP_UNAUTHORIZED && !is_challenge(r));
 
-    /* A sub-request may be a guess of another module's (mod_autoindex), and its answer has no cookies. */
+    /* A sub-request may be a guess of another module's (mod_autoindex), and its answer has no
+     * cookies. */
     if (ended && application && !r->main) {
         end(r, civic_request_factor(r, application));
     }

@@ -76,8 +76,9 @@ static const char *open_next(civic_readers_t *readers, apr_pool_t *pool)
     return fault;
 }
 
-/* Under the mutex: what others have opened, which counts still; NULL when it is the caller who has to. It is entered as a
- * user. @param fault set when a try failed that began after the caller came: his would, too */
+/* Under the mutex: what others have opened, which counts still; NULL when it is the caller who
+ * has to. It is entered as a user. @param fault set when a try failed that began after the
+ * caller came: his would, too */
 static civic_borrowed_t *take_current(civic_readers_t *readers, const char **fault,
                                       apr_pool_t *pool)
 {

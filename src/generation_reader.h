@@ -1,9 +1,10 @@
 /* generation_reader.h - the generation that the threads of a process read (generation.h).
  *
- * One of them is open at a time. A thread borrows it: it has it alone, since SDBM has one buffer, and it stays whole
- * until it is returned, also when PATH names another one meanwhile. Whoever comes then has one thread open
- * that; those behind him wait for it instead of reading the same files again, since what a writer has been told is
- * done holds from the next borrowing on. No lock is held while files are opened or looked at.
+ * One of them is open at a time. A thread borrows it: it has it alone, since SDBM has one
+ * buffer, and it stays whole until it is returned, also when PATH names another one meanwhile.
+ * Whoever comes then has one thread open that; those behind him wait for it instead of reading
+ * the same files again, since what a writer has been told is done holds from the next
+ * borrowing on. No lock is held while files are opened or looked at.
  *
  * All of it may be called by any thread. After a fork a child opens its own.
  */

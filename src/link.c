@@ -1,8 +1,8 @@
 /* link.c - POST CivicEndpoint/link: the yes, or no, that the linking page asks for.
  *
- * The page was made behind the first login, for one account, one session, one browser; a yes counts as
- * long as that session's approval may be linked. Whether account and identity are free is judged by the store, in
- * one step with the link. */
+ * The page was made behind the first login, for one account, one session, one browser; a yes
+ * counts as long as that session's approval may be linked. Whether account and identity are
+ * free is judged by the store, in one step with the link. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -55,8 +55,8 @@ static civic_refusal_t find_session(link_t *link)
                : civic_accepted();
 }
 
-/* Somebody who has the wrong identity may try another one. The cookie goes only when the session has: else
- * nobody could end it later. */
+/* Somebody who has the wrong identity may try another one. The cookie goes only when the
+ * session has: else nobody could end it later. */
 static civic_refusal_t end_session(const link_t *link)
 {
     request_rec *r = link->r;

@@ -1,7 +1,7 @@
 /* recover.c - POST CivicEndpoint/recover: a recovery code in place of an approval.
  *
- * The button of the login page brings the form, the form the code. The state tells for which account the first login was
- * passed, and that its location takes recovery codes. */
+ * The button of the login page brings the form, the form the code. The state tells for which
+ * account the first login was passed, and that its location takes recovery codes. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -22,8 +22,9 @@
 #include "respond.h"
 #include "runtime.h"
 
-/* Nobody guesses one of 2^80. What is left is that somebody with the password could use up the tries of the
- * person: so each network has its own at an account, and all together more than 300 networks have. */
+/* Nobody guesses one of 2^80. What is left is that somebody with the password could use up the
+ * tries of the person: so each network has its own at an account, and all together more than
+ * 300 networks have. */
 static const civic_rate_t here = {10, 3600 * APR_USEC_PER_SEC};       /* at one account */
 static const civic_rate_t of_network = {30, 3600 * APR_USEC_PER_SEC}; /* at all accounts */
 static const civic_rate_t of_account = {3000, 3600 * APR_USEC_PER_SEC};
@@ -124,7 +125,8 @@ static civic_refusal_t use_code(request_rec *r, const civic_enrollment_t *enroll
     }
 }
 
-/* A code is used only where its session is kept, and the session is nobody's before the code was used. */
+/* A code is used only where its session is kept, and the session is nobody's before the code
+ * was used. */
 static civic_refusal_t log_in(request_rec *r, civic_factor_form_t *form,
                               const civic_enrollment_t *enrollment, const char *hash)
 {

@@ -46,7 +46,8 @@ int civic_startup_assertion(civic_runtime_t *runtime, server_rec *s, apr_pool_t 
     return fault == NULL;
 }
 
-/* Is the key that of an application as well? Then what one of them signs could pass for the other's. */
+/* Is the key that of an application as well? Then what one of them signs could pass for the
+ * other's. */
 static const civic_application_t *owner_of(server_rec *s, const civic_key_t *key)
 {
     apr_pool_t *pool = s->process->pconf;

@@ -113,8 +113,8 @@ static civic_enrollments_t *dbm_store(const char *path, server_rec *first, const
     return civic_enrollment_dbm_open(path, error, pool);
 }
 
-/* A database is each host's own: its server_rec says which of mod_dbd's connections it has, the main server's where
- * it says nothing else. */
+/* A database is each host's own: its server_rec says which of mod_dbd's connections it has,
+ * the main server's where it says nothing else. */
 int civic_startup_factor(server_rec *main_server, apr_pool_t *pconf)
 {
     for (server_rec *s = main_server; s; s = s->next) {

@@ -68,8 +68,8 @@ static size_t send_body(char *buffer, size_t size, size_t count, void *data)
     return n;
 }
 
-/* An authorization code works once: libcurl must never send a body a second time by itself, as it does
- * when a warm connection dies under a request. */
+/* An authorization code works once: libcurl must never send a body a second time by itself, as
+ * it does when a warm connection dies under a request. */
 static int refuse_rewind(void *data, curl_off_t offset, int origin)
 {
     ((exchange_t *)data)->kept_back = 1;
@@ -148,8 +148,8 @@ static size_t receive_body(char *bytes, size_t size, size_t count, void *data)
     return n;
 }
 
-/* Neither an answer that comes drop by drop nor a host where nobody answers holds a worker for long. How long
- * finding an address takes, and what the service thinks about, is bounded by the time of the whole alone. */
+/* Neither an answer that comes drop by drop nor a host where nobody answers holds a worker for
+ * long. Finding an address, and what the service thinks about, may take the whole time. */
 static int watch(void *data, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                  curl_off_t up)
 {
@@ -377,8 +377,8 @@ static int set_limits(CURL *h, exchange_t *x, long timeout_ms)
     SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_AGE_SEC);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)x->most);
     SET(CURLOPT_TIMEOUT_MS, timeout_ms);
-    /* A name server that hangs: else libcurl, when the time is over, waits for the thread in which it
-     * asks it. That thread is left to itself, and goes when the resolver gives up. */
+    /* A name server that hangs: else libcurl, when the time is over, waits for the thread in
+     * which it asks it. That thread is left to itself, and goes when the resolver gives up. */
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, watch);
@@ -421,9 +421,9 @@ static int options_set(CURL *h, const civic_http_request_t *request, exchange_t 
 
 /* ---- what came of it ---- */
 
-/* libcurl's words are for the log alone: one line of visible ASCII. They may quote what the other
- * side said. What ended it comes first: the rest is libcurl's first trouble, which may have been that
- * of a warm connection that it then made anew. */
+/* libcurl's words are for the log alone: one line of visible ASCII. They may quote what the
+ * other side said. What ended it comes first: the rest is libcurl's first trouble, which may
+ * have been that of a warm connection that it then made anew. */
 static const char *words(const exchange_t *x, CURLcode code)
 {
     char *line = apr_pstrcat(x->pool, curl_easy_strerror(code), x->error[0] ? ": " : "",

@@ -3,9 +3,9 @@
  * A transport belongs to one child process: made after the fork, used by all its threads.
  * Handles are pooled, last used first, so that warm connections serve again. Addresses that
  * were resolved and TLS sessions are shared by all threads; connections are not, since libcurl
- * does not support that (CURLSHOPT_SHARE(3), CURL_LOCK_DATA_CONNECT): each handle keeps its own.
- * Only https (plain http to loopback), no redirects, certificates always verified, answers and
- * times bounded.
+ * does not support that (CURLSHOPT_SHARE(3), CURL_LOCK_DATA_CONNECT): each handle keeps its
+ * own. Only https (plain http to loopback), no redirects, certificates always verified,
+ * answers and times bounded.
  */
 #ifndef CIVIC_TRANSPORT_H
 #define CIVIC_TRANSPORT_H

@@ -1,4 +1,5 @@
-/* Enrollments in a MariaDB of our own: as in files, through its stops and starts, and whatever its collations call the same. */
+/* Enrollments in a MariaDB of our own: as in files, through its stops and starts, and whatever
+ * its collations call the same. */
 #include <apr_strings.h>
 #include <dlfcn.h>
 #include <pwd.h>
@@ -338,8 +339,8 @@ static void columns_of_any_kind(void **state)
 
 /* ---- somebody else is faster ---- */
 
-/* Another process links, and has looked whether anybody is in the way by the time that `account` with `id-1` is
- * committed here. @return what it is told */
+/* Another process links, and has looked whether anybody is in the way by the time that
+ * `account` with `id-1` is committed here. @return what it is told */
 static civic_enrollment_result overtaken(const char *account, const char *user_id,
                                          apr_pool_t *pool)
 {
@@ -403,7 +404,8 @@ static void assert_down(civic_enrollments_t *store, apr_pool_t *pool)
                      CIVIC_ENROLLMENT_UNAVAILABLE);
 }
 
-/* The same store works again, nothing is opened anew by hand. What was confirmed before the server was killed is there. */
+/* The same store works again, nothing is opened anew by hand. What was confirmed before the
+ * server was killed is there. */
 static void down_and_up_again(void **state)
 {
     static const int how[] = {SIGTERM, SIGKILL};

@@ -1,5 +1,5 @@
-/* The generation that threads read: whole until each has returned it, opened by one of them, and never an old one for who comes
- * after a change. */
+/* The generation that threads read: whole until each has returned it, opened by one of them,
+ * and never an old one for who comes after a change. */
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <fcntl.h>
@@ -80,7 +80,8 @@ static int is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* ---- one thread is enough to show it: nothing is held that a second borrowing would wait for ---- */
+/* ---- one thread is enough to show it: nothing is held that a second borrowing would wait for
+ * ---- */
 
 static void an_old_one_lives_until_it_is_returned(void **state)
 {
@@ -163,7 +164,8 @@ static void *read_on(void *data)
     return NULL;
 }
 
-/* Whoever asks after a change was confirmed sees it, and each generation is opened by one thread. */
+/* Whoever asks after a change was confirmed sees it, and each generation is opened by one
+ * thread. */
 static void threads_see_each_change(void **state)
 {
     int rounds = unit_rounds(200, 20);
