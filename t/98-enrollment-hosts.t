@@ -60,8 +60,7 @@ sub database {
     my $file = $place->dir . '/civic.db';
     my $store = Civic::Enrollments->new(store => "dbd:sqlite3:$file");
     $store->htcivic(add => 'CO-ALPHA', $who, $JANE);
-    chmod 0777, $place->dir;
-    chown $place->owner, $file if $> == 0;
+    chown $place->owner, $file, $place->dir if $> == 0;
     return ($file, $place, $store);
 }
 my ($first, @first) = database('alice');
