@@ -177,6 +177,8 @@ scene('Civic is down: the approval waits until somebody may ask again, and is go
 }, async (person) => {
   const FAILURES = 8; // of breaker.h: so many in a row, and Civic is not asked by everybody
   const page = await person.visit('/members/', 'plain');
+  await person.start(page);
+  const address = await person.scan(page); // which takes its time, and Civic is left alone for two seconds
   await person.server.fault('500', FAILURES);
   for (let times = 0; times < FAILURES; times += 1) {
     const token = await person.server.token(await page.getAttribute('#civic-login', 'data-app-id'));
@@ -186,8 +188,7 @@ scene('Civic is down: the approval waits until somebody may ask again, and is go
       body: JSON.stringify({ token: code, state: document.getElementById('civic-login').dataset.state }),
     }), token);
   }
-  await person.start(page);
-  await person.approve(await person.scan(page));
+  await person.approve(address);
   assert.equal(await refusedWith(person, page, 'upstream-down'),
     'Civic cannot be reached at this moment. The login goes on by itself in a moment.');
   await person.show(page, 'upstream-down');
