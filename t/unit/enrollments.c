@@ -61,6 +61,23 @@ static int count_one(void *baton, const civic_enrollment_t *enrollment)
     return 1;
 }
 
+void enrollments_assert_down(civic_enrollments_t *store, apr_pool_t *pool)
+{
+    civic_enrollment_t found, new = enrollment_of("mallory", "id-9");
+    const char *error = NULL;
+
+    assert_int_equal(civic_enrollment_find(store, &found, APPLICATION, "alice", &error, pool),
+                     CIVIC_ENROLLMENT_UNAVAILABLE);
+    assert_non_null(error);
+    assert_int_equal(civic_enrollment_add(store, &new, 0, &error, pool),
+                     CIVIC_ENROLLMENT_UNAVAILABLE);
+    assert_int_equal(
+        civic_enrollment_use_recovery(store, APPLICATION, "alice", "one", &error, pool),
+        CIVIC_ENROLLMENT_UNAVAILABLE);
+    assert_int_equal(civic_enrollment_verify(store, &error, pool),
+                     CIVIC_ENROLLMENT_UNAVAILABLE);
+}
+
 void enrollments_assert_whole(civic_enrollments_t *store, int count, apr_pool_t *pool)
 {
     const char *error = NULL;
@@ -419,4 +436,43 @@ void enrollments_give_a_code_once(enrollments_open_fn *open, int rounds, apr_poo
         assert_int_equal(counts[CIVIC_ENROLLMENT_NONE], CROWD - 1);
     }
     enrollments_assert_whole(store, 1, pool);
+}
+
+/* ---- as tests ---- */
+
+enrollments_open_fn *enrollments_opened;
+
+void found_until_removed(void **state)
+{
+    enrollments_are_found_until_removed(enrollments_opened(*state), *state);
+}
+
+void unique(void **state)
+{
+    enrollments_are_unique(enrollments_opened(*state), *state);
+}
+
+void bounds(void **state)
+{
+    enrollments_have_bounds(enrollments_opened(*state), *state);
+}
+
+void import_is_all_or_nothing(void **state)
+{
+    enrollments_are_imported_together_or_not(enrollments_opened(*state), *state);
+}
+
+void codes_once(void **state)
+{
+    enrollments_use_each_code_once(enrollments_opened(*state), *state);
+}
+
+void one_winner(void **state)
+{
+    enrollments_have_one_winner(enrollments_opened, unit_rounds(20, 2), *state);
+}
+
+void a_code_for_one(void **state)
+{
+    enrollments_give_a_code_once(enrollments_opened, unit_rounds(16, 2), *state);
 }

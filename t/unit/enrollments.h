@@ -21,6 +21,9 @@ civic_enrollment_result enrollments_add(civic_enrollments_t *store, const char *
 civic_enrollment_result enrollments_find(civic_enrollments_t *store, civic_enrollment_t *found,
                                          const char *account, apr_pool_t *pool);
 
+/** Nothing is told of anybody, with a reason. */
+void enrollments_assert_down(civic_enrollments_t *store, apr_pool_t *pool);
+
 /** Everything is whole, and there are so many. */
 void enrollments_assert_whole(civic_enrollments_t *store, int count, apr_pool_t *pool);
 
@@ -36,5 +39,22 @@ void enrollments_use_each_code_once(civic_enrollments_t *store, apr_pool_t *pool
 /* Several processes at once. */
 void enrollments_have_one_winner(enrollments_open_fn *open, int rounds, apr_pool_t *pool);
 void enrollments_give_a_code_once(enrollments_open_fn *open, int rounds, apr_pool_t *pool);
+
+/* ---- tests of each of these, for STORED of a program that sets enrollments_opened first ---- */
+
+extern enrollments_open_fn *enrollments_opened;
+
+void found_until_removed(void **state);
+void unique(void **state);
+void bounds(void **state);
+void import_is_all_or_nothing(void **state);
+void codes_once(void **state);
+void one_winner(void **state);
+void a_code_for_one(void **state);
+
+#define AS_EVERY_STORE                                                                        \
+    STORED(found_until_removed), STORED(unique), STORED(bounds),                              \
+        STORED(import_is_all_or_nothing), STORED(codes_once), STORED(one_winner),             \
+        STORED(a_code_for_one)
 
 #endif

@@ -99,43 +99,6 @@ static int statements_count(apr_pool_t *pool)
     return count;
 }
 
-/* ---- as every store ---- */
-
-static void found_until_removed(void **state)
-{
-    enrollments_are_found_until_removed(store_open(*state), *state);
-}
-
-static void unique(void **state)
-{
-    enrollments_are_unique(store_open(*state), *state);
-}
-
-static void bounds(void **state)
-{
-    enrollments_have_bounds(store_open(*state), *state);
-}
-
-static void import_is_all_or_nothing(void **state)
-{
-    enrollments_are_imported_together_or_not(store_open(*state), *state);
-}
-
-static void codes_once(void **state)
-{
-    enrollments_use_each_code_once(store_open(*state), *state);
-}
-
-static void one_winner(void **state)
-{
-    enrollments_have_one_winner(store_open, unit_rounds(8, 1), *state);
-}
-
-static void a_code_for_one(void **state)
-{
-    enrollments_give_a_code_once(store_open, unit_rounds(8, 1), *state);
-}
-
 /* ---- the administrator's own ---- */
 
 static void shared_without_the_index(void **state)
@@ -358,13 +321,7 @@ static void the_documented_schema(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORED(found_until_removed),
-        STORED(unique),
-        STORED(bounds),
-        STORED(import_is_all_or_nothing),
-        STORED(codes_once),
-        STORED(one_winner),
-        STORED(a_code_for_one),
+        AS_EVERY_STORE,
         STORED(shared_without_the_index),
         STORED(other_queries),
         STORED(statements_do_not_heap_up),
@@ -376,5 +333,6 @@ int main(void)
         UNIT(the_documented_schema),
     };
 
+    enrollments_opened = store_open;
     return cmocka_run_group_tests_name("enrollment_dbd", tests, database_start, database_end);
 }

@@ -85,44 +85,9 @@ static int is_there(const char *suffix, apr_pool_t *pool)
 
 /* ---- as every store ---- */
 
-static void found_until_removed(void **state)
-{
-    enrollments_are_found_until_removed(store_open(*state), *state);
-}
-
-static void unique(void **state)
-{
-    enrollments_are_unique(store_open(*state), *state);
-}
-
 static void shared_where_said(void **state)
 {
     enrollments_may_be_shared(store_open(*state), *state);
-}
-
-static void bounds(void **state)
-{
-    enrollments_have_bounds(store_open(*state), *state);
-}
-
-static void import_is_all_or_nothing(void **state)
-{
-    enrollments_are_imported_together_or_not(store_open(*state), *state);
-}
-
-static void codes_once(void **state)
-{
-    enrollments_use_each_code_once(store_open(*state), *state);
-}
-
-static void one_winner(void **state)
-{
-    enrollments_have_one_winner(store_open, unit_rounds(20, 2), *state);
-}
-
-static void a_code_for_one(void **state)
-{
-    enrollments_give_a_code_once(store_open, unit_rounds(16, 2), *state);
 }
 
 /* ---- many ---- */
@@ -531,14 +496,8 @@ static void leftovers_are_removed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORED(found_until_removed),
-        STORED(unique),
+        AS_EVERY_STORE,
         STORED(shared_where_said),
-        STORED(bounds),
-        STORED(import_is_all_or_nothing),
-        STORED(codes_once),
-        STORED(one_winner),
-        STORED(a_code_for_one),
         STORED(thousands),
         STORED(missing_is_not_empty),
         STORED(half_made_is_made_again),
@@ -553,5 +512,6 @@ int main(void)
         STORED(leftovers_are_removed),
     };
 
+    enrollments_opened = store_open;
     return cmocka_run_group_tests_name("enrollment_dbm", tests, store_start, store_end);
 }

@@ -174,31 +174,6 @@ static int database_setup(void **state)
 
 /* ---- as every store ---- */
 
-static void found_until_removed(void **state)
-{
-    enrollments_are_found_until_removed(store_open(*state), *state);
-}
-
-static void unique(void **state)
-{
-    enrollments_are_unique(store_open(*state), *state);
-}
-
-static void bounds(void **state)
-{
-    enrollments_have_bounds(store_open(*state), *state);
-}
-
-static void import_is_all_or_nothing(void **state)
-{
-    enrollments_are_imported_together_or_not(store_open(*state), *state);
-}
-
-static void codes_once(void **state)
-{
-    enrollments_use_each_code_once(store_open(*state), *state);
-}
-
 /* A driver that counts rows which were found counts others. */
 static void codes_once_with_found_rows(void **state)
 {
@@ -206,16 +181,6 @@ static void codes_once_with_found_rows(void **state)
         civic_enrollment_dbd_open(connect_as("dbname=civic flags=CLIENT_FOUND_ROWS", *state),
                                   *state),
         *state);
-}
-
-static void one_winner(void **state)
-{
-    enrollments_have_one_winner(store_open, unit_rounds(20, 1), *state);
-}
-
-static void a_code_for_one(void **state)
-{
-    enrollments_give_a_code_once(store_open, unit_rounds(16, 1), *state);
 }
 
 static void shared_without_the_index(void **state)
@@ -387,23 +352,6 @@ static void somebody_is_faster(void **state)
 
 /* ---- stopped and started ---- */
 
-static void assert_down(civic_enrollments_t *store, apr_pool_t *pool)
-{
-    civic_enrollment_t found, new = enrollment_of("mallory", "id-9");
-    const char *error = NULL;
-
-    assert_int_equal(civic_enrollment_find(store, &found, APPLICATION, "alice", &error, pool),
-                     CIVIC_ENROLLMENT_UNAVAILABLE);
-    assert_non_null(error);
-    assert_int_equal(civic_enrollment_add(store, &new, 0, &error, pool),
-                     CIVIC_ENROLLMENT_UNAVAILABLE);
-    assert_int_equal(
-        civic_enrollment_use_recovery(store, APPLICATION, "alice", "one", &error, pool),
-        CIVIC_ENROLLMENT_UNAVAILABLE);
-    assert_int_equal(civic_enrollment_verify(store, &error, pool),
-                     CIVIC_ENROLLMENT_UNAVAILABLE);
-}
-
 /* The same store works again, nothing is opened anew by hand. What was confirmed before the
  * server was killed is there. */
 static void down_and_up_again(void **state)
@@ -417,7 +365,7 @@ static void down_and_up_again(void **state)
 
         enrollments_add(store, account, account, 0, *state);
         assert_int_equal(server_stop(how[i]), 0);
-        assert_down(store, *state);
+        enrollments_assert_down(store, *state);
         assert_int_equal(server_start(), 0);
         assert_int_equal(enrollments_find(store, &found, account, *state),
                          CIVIC_ENROLLMENT_OK);
@@ -461,14 +409,8 @@ static void errors_show_no_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORED(found_until_removed),
-        STORED(unique),
-        STORED(bounds),
-        STORED(import_is_all_or_nothing),
-        STORED(codes_once),
+        AS_EVERY_STORE,
         STORED(codes_once_with_found_rows),
-        STORED(one_winner),
-        STORED(a_code_for_one),
         STORED(shared_without_the_index),
         STORED(text_is_compared_exactly),
         STORED(a_collation_that_is_blind),
@@ -478,5 +420,6 @@ int main(void)
         STORED(errors_show_no_values),
     };
 
+    enrollments_opened = store_open;
     return cmocka_run_group_tests_name("enrollment_mysql", tests, mysql_start, mysql_end);
 }

@@ -132,41 +132,6 @@ static int database_setup(void **state)
 
 #define STORED(test) cmocka_unit_test_setup_teardown(test, database_setup, unit_teardown)
 
-static void found_until_removed(void **state)
-{
-    enrollments_are_found_until_removed(store_open(*state), *state);
-}
-
-static void unique(void **state)
-{
-    enrollments_are_unique(store_open(*state), *state);
-}
-
-static void bounds(void **state)
-{
-    enrollments_have_bounds(store_open(*state), *state);
-}
-
-static void import_is_all_or_nothing(void **state)
-{
-    enrollments_are_imported_together_or_not(store_open(*state), *state);
-}
-
-static void codes_once(void **state)
-{
-    enrollments_use_each_code_once(store_open(*state), *state);
-}
-
-static void one_winner(void **state)
-{
-    enrollments_have_one_winner(store_open, unit_rounds(20, 1), *state);
-}
-
-static void a_code_for_one(void **state)
-{
-    enrollments_give_a_code_once(store_open, unit_rounds(16, 1), *state);
-}
-
 static void shared_without_the_index(void **state)
 {
     assert_int_equal(sql("DROP INDEX civic_enrollments_identity", *state), 0);
@@ -220,21 +185,6 @@ static void somebody_is_faster(void **state)
 
 /* ---- stopped and started ---- */
 
-static void assert_down(civic_enrollments_t *store, apr_pool_t *pool)
-{
-    civic_enrollment_t found, new = enrollment_of("mallory", "id-9");
-    const char *error = NULL;
-
-    assert_int_equal(civic_enrollment_find(store, &found, APPLICATION, "alice", &error, pool),
-                     CIVIC_ENROLLMENT_UNAVAILABLE);
-    assert_non_null(error);
-    assert_int_equal(civic_enrollment_add(store, &new, 0, &error, pool),
-                     CIVIC_ENROLLMENT_UNAVAILABLE);
-    assert_int_equal(
-        civic_enrollment_use_recovery(store, APPLICATION, "alice", "one", &error, pool),
-        CIVIC_ENROLLMENT_UNAVAILABLE);
-}
-
 /* The same store works again, nothing is opened anew by hand. */
 static void down_and_up_again(void **state)
 {
@@ -243,8 +193,8 @@ static void down_and_up_again(void **state)
 
     enrollments_add(store, "alice", "id-1", 0, *state);
     assert_int_equal(server_stop("fast"), 0);
-    assert_down(store, *state);
-    assert_down(store, *state);
+    enrollments_assert_down(store, *state);
+    enrollments_assert_down(store, *state);
     assert_int_equal(server_start(), 0);
     assert_int_equal(enrollments_find(store, &found, "alice", *state), CIVIC_ENROLLMENT_OK);
     assert_string_equal(found.user_id, "id-1");
@@ -294,13 +244,7 @@ static void errors_show_no_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORED(found_until_removed),
-        STORED(unique),
-        STORED(bounds),
-        STORED(import_is_all_or_nothing),
-        STORED(codes_once),
-        STORED(one_winner),
-        STORED(a_code_for_one),
+        AS_EVERY_STORE,
         STORED(shared_without_the_index),
         STORED(somebody_is_faster),
         STORED(down_and_up_again),
@@ -308,6 +252,7 @@ int main(void)
         STORED(errors_show_no_values),
     };
 
+    enrollments_opened = store_open;
     return cmocka_run_group_tests_name("enrollment_postgresql", tests, postgresql_start,
                                        postgresql_end);
 }
