@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto.h"
+
 /* Printable: no control characters. Bytes of 0x80 and more are UTF-8 or whatever the first
  * login has. */
 static int is_fit(const char *text, apr_size_t max)
@@ -155,6 +157,19 @@ civic_enrollment_result civic_enrollment_remove(civic_enrollments_t *store,
     return is_account(application, account)
                ? store->ops->remove(store, application, account, error, pool)
                : CIVIC_ENROLLMENT_NONE;
+}
+
+int civic_enrollment_has_recovery(const civic_enrollment_t *enrollment, const char *hash)
+{
+    apr_size_t len = strlen(hash);
+    int found = 0;
+
+    for (int i = 0; enrollment->recovery && i < enrollment->recovery->nelts; i++) {
+        const char *known = APR_ARRAY_IDX(enrollment->recovery, i, const char *);
+
+        found |= strlen(known) == len && civic_equal(known, hash, len);
+    }
+    return found;
 }
 
 civic_enrollment_result civic_enrollment_use_recovery(civic_enrollments_t *store,

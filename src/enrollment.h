@@ -120,6 +120,9 @@ civic_enrollment_result civic_enrollment_list(civic_enrollments_t *store,
 civic_enrollment_result civic_enrollment_verify(civic_enrollments_t *store, const char **error,
                                                 apr_pool_t *pool);
 
+/** Has it this recovery code? Compared in constant time. @param hash see recovery.h */
+int civic_enrollment_has_recovery(const civic_enrollment_t *enrollment, const char *hash);
+
 /** @return NULL when this can be linked, else what is wrong with it */
 const char *civic_enrollment_fault(const civic_enrollment_t *enrollment);
 

@@ -243,16 +243,6 @@ static civic_enrollment_result call_import(civic_sql_t *link, const call_t *call
 
 /* ---- changes of an account that is there ---- */
 
-static int has_code(const civic_enrollment_t *enrollment, const char *hash)
-{
-    for (int i = 0; i < enrollment->recovery->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(enrollment->recovery, i, const char *), hash)) {
-            return CIVIC_SQL_OK;
-        }
-    }
-    return CIVIC_SQL_NONE;
-}
-
 typedef int step_fn(civic_sql_t *link, const call_t *call);
 
 /* What is there is read within the transaction, since the database's own comparison decides
@@ -272,7 +262,8 @@ static civic_enrollment_result change_account(civic_sql_t *link, const call_t *c
         got = account_get(link, &found, call->application, call->account);
     }
     if (got == CIVIC_SQL_OK && call->hash) {
-        got = has_code(&found, call->hash);
+        got =
+            civic_enrollment_has_recovery(&found, call->hash) ? CIVIC_SQL_OK : CIVIC_SQL_NONE;
     }
     if (got == CIVIC_SQL_OK) {
         got = apply(link, call);

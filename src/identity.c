@@ -1,7 +1,6 @@
 /* identity.c - see identity.h. */
 #include "identity.h"
 
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <string.h>
@@ -165,11 +164,7 @@ static const char *session_ends(request_rec *r, const civic_session_t *session)
 static void say_left_out(request_rec *r, const civic_parcel_t *parcel, const char *where,
                          volatile apr_uint32_t *last)
 {
-    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
-    apr_uint32_t before = apr_atomic_read32(last);
-
-    if (parcel->left_out && now - before >= LEFT_OUT_EVERY_SEC
-        && apr_atomic_cas32(last, now, before) == before) {
+    if (parcel->left_out && civic_log_is_due(last, LEFT_OUT_EVERY_SEC)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       CIVIC_LOG_PREFIX "identity: too large for %s, left out: %s; say by "
                                        "CivicClaims what is needed ref=%s",

@@ -96,15 +96,9 @@ static civic_refusal_t refusal_of(const link_t *link, civic_enrollment_result re
 /* Another tab's yes may have been faster; then its codes count. */
 static int has_codes(const civic_enrollment_t *linked, const civic_enrollment_t *wanted)
 {
-    const char *ours =
-        wanted->recovery->nelts > 0 ? APR_ARRAY_IDX(wanted->recovery, 0, const char *) : NULL;
-
-    for (int i = 0; ours && linked->recovery && i < linked->recovery->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(linked->recovery, i, const char *), ours)) {
-            return 1;
-        }
-    }
-    return 0;
+    return wanted->recovery->nelts > 0
+           && civic_enrollment_has_recovery(linked,
+                                            APR_ARRAY_IDX(wanted->recovery, 0, const char *));
 }
 
 static void tell(const link_t *link, const civic_enrollment_t *wanted)

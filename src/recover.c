@@ -94,17 +94,6 @@ static civic_refusal_t count_attempt(request_rec *r, const bucket_t *buckets)
     return civic_accepted();
 }
 
-/* Is it one of the account's? Others must not cost a session. */
-static int is_known(const civic_enrollment_t *enrollment, const char *hash)
-{
-    for (int i = 0; enrollment->recovery && i < enrollment->recovery->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(enrollment->recovery, i, const char *), hash)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* From here on the code is worth nothing any more. Of several at once, one is taken. */
 static civic_refusal_t use_code(request_rec *r, const civic_enrollment_t *enrollment,
                                 const char *hash)
@@ -171,7 +160,8 @@ static civic_refusal_t judge(request_rec *r, civic_factor_form_t *form, const ch
     if (refusal.reason != CIVIC_OK) {
         return refusal;
     }
-    if (!is_known(&enrollment, hash)) {
+    /* Others must not cost a session. */
+    if (!civic_enrollment_has_recovery(&enrollment, hash)) {
         return civic_refusal(
             CIVIC_RECOVERY_REFUSED,
             civic_factor_about(r, form->state.factor.account, "none of its codes"));

@@ -22,15 +22,12 @@ static int level_of(civic_reason reason, apr_uint32_t *more)
 {
     static const int levels[] = {APLOG_DEBUG, APLOG_INFO, APLOG_WARNING, APLOG_ERR};
     int level = levels[civic_reason_info(reason)->loudness];
-    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now());
-    apr_uint32_t last = apr_atomic_read32(&last_loud[reason]);
 
     *more = 0;
     if (level > APLOG_WARNING) {
         return level;
     }
-    if (now - last >= LOUD_EVERY_SEC
-        && apr_atomic_cas32(&last_loud[reason], now, last) == last) {
+    if (civic_log_is_due(&last_loud[reason], LOUD_EVERY_SEC)) {
         *more = apr_atomic_xchg32(&hushed[reason], 0);
         return level;
     }

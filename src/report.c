@@ -5,7 +5,6 @@
  * as a try (CivicCallbackLimit), and nothing of what it sends is written but one of the words
  * below and a reference, by which the page's words and the line are found together.
  */
-#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -83,26 +82,14 @@ static civic_refusal_t read_report(request_rec *r, civic_state_t *state,
     return civic_accepted();
 }
 
-/* Loud once in ten seconds and child, as refusals are. */
-static int level_of(const problem_t *problem)
-{
-    static volatile apr_uint32_t last_loud[sizeof(problems) / sizeof(*problems)];
-    volatile apr_uint32_t *last = &last_loud[problem - problems];
-    apr_uint32_t now = (apr_uint32_t)apr_time_sec(apr_time_now()),
-                 before = apr_atomic_read32(last);
-
-    return now - before >= LOUD_EVERY_SEC && apr_atomic_cas32(last, now, before) == before
-               ? problem->level
-               : APLOG_INFO;
-}
-
 int civic_report(request_rec *r)
 {
+    static volatile apr_uint32_t last_loud[sizeof(problems) / sizeof(*problems)];
     civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
     const problem_t *problem = NULL;
     civic_refusal_t refusal;
     civic_state_t state;
-    int level;
+    int is_due;
 
     if (r->method_number != M_POST) {
         return civic_endpoint_method(r, "POST");
@@ -111,8 +98,8 @@ int civic_report(request_rec *r)
     if (refusal.reason != CIVIC_OK) {
         return civic_refuse(r, "report", refusal, CIVIC_AS_PROBLEM);
     }
-    level = level_of(problem);
-    ap_log_rerror(APLOG_MARK, level, 0, r,
+    is_due = civic_log_is_due(&last_loud[problem - problems], LOUD_EVERY_SEC);
+    ap_log_rerror(APLOG_MARK, is_due ? problem->level : APLOG_INFO, 0, r,
                   CIVIC_LOG_PREFIX "login page: %s (application %s at %s: %s) ref=%s",
                   problem->word, state.application, civic_request_site(r), problem->text,
                   civic_request_reference(r));

@@ -76,11 +76,8 @@ void civic_session_discard(request_rec *r, const char *id, const civic_record_t 
     civic_store_t *store = civic_server_conf(r->server)->runtime->store;
 
     if (civic_session_drop(id, record, store, r->pool) != CIVIC_OK) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      CIVIC_LOG_PREFIX
-                      "a session that nobody was given could not be ended: it "
-                      "stays in the store until it expires ref=%s",
-                      civic_request_reference(r));
+        warn(r, "a session that nobody was given could not be ended: it stays in the store "
+                "until it expires");
     }
 }
 

@@ -40,7 +40,7 @@ void enrollments_use_each_code_once(civic_enrollments_t *store, apr_pool_t *pool
 void enrollments_have_one_winner(enrollments_open_fn *open, int rounds, apr_pool_t *pool);
 void enrollments_give_a_code_once(enrollments_open_fn *open, int rounds, apr_pool_t *pool);
 
-/* ---- tests of each of these, for STORED of a program that sets enrollments_opened first ---- */
+/* ---- as tests, for STORED of a program that sets enrollments_opened first ---- */
 
 extern enrollments_open_fn *enrollments_opened;
 
