@@ -38,7 +38,7 @@ sub factor {
 my $server = Civic::Server->site(ports => [qw(DEAD UNTRUSTED UNCLEAR SLOW FEW FACTOR LOST)], conf => join '', <<'END',
 CivicSessionStore shm(262144)
 CivicSealKeyFile seal.key
-CivicExchangeTimeout 1s
+CivicExchangeTimeout 3s
 CivicExchangeLimit 1
 END
     Civic::Server::host(DEAD => Civic::Server::application('CO-ALPHA', CivicApiUrl => "https://localhost:$nobody/sip")),
@@ -46,7 +46,7 @@ END
     Civic::Server::host(UNCLEAR => Civic::Server::application('CO-ALPHA') . Civic::Server::application('CO-BETA')),
     factor(FACTOR => $accounts->store), factor(LOST => 'dbm:' . $accounts->dir . '/lost'),
     Civic::Server::host(FEW => Civic::Server::application('CO-ALPHA') . "CivicCallbackLimit 1/h\n"),
-    Civic::Server::host(SLOW => Civic::Server::application('CO-ALPHA') . "CivicExchangeTimeout 5s\n"));
+    Civic::Server::host(SLOW => Civic::Server::application('CO-ALPHA') . "CivicExchangeTimeout 8s\n"));
 $server->write_file('seal.key', $key, 0600);
 $server->write_file('users', join '', map { "$_:{SHA}" . sha1_base64('secret') . "=\n" } qw(linked first second));
 $server->start;

@@ -39,7 +39,7 @@ php_admin_value[openssl.cafile] = $ENV{CIVIC_KEYS}/ca.pem
 END
     close $out or die $!;
     $self->launch($program, '-n', '-F', '-O', '-y', "$self->{dir}/fpm.conf");
-    my $end = time + 20;
+    my $end = time + 60;
     until (-S $self->socket) {
         die 'php-fpm does not start: ' . $self->output if time > $end;
         sleep 0.05;

@@ -49,7 +49,7 @@ sub launch {
 # Back when it listens.
 sub wait_for_port {
     my $self = shift;
-    my $end = time + 20;
+    my $end = time + 60;
     until (IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{port}")) {
         die ref($self) . ' does not listen: ' . $self->output if time > $end;
         sleep 0.05;

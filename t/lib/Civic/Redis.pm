@@ -37,7 +37,7 @@ sub again {
     $self->launch(@{ $self->{command} });
     $self->wait_for_port;
     return $self if $self->{command}[0] eq 'redis-sentinel';
-    my $end = time + 20;
+    my $end = time + 60;
     until (eval { $self->command('PING') eq 'PONG' }) {
         die 'redis does not answer: ' . $self->output if time > $end;
         sleep 0.05;

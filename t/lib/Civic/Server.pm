@@ -187,7 +187,7 @@ sub start {
 # before that.)
 sub wait_for_generation {
     my ($self, $before) = @_;
-    my $end = time + 20;
+    my $end = time + 60;
     until (($self->{before} = $self->generations) > $before) {
         die "no new generation: " . $self->error_log if time > $end;
         sleep 0.05;
@@ -198,7 +198,7 @@ sub wait_for_generation {
 
 sub wait_for_ports {
     my $self = shift;
-    my $end = time + 20;
+    my $end = time + 60;
     for my $name (sort keys %{ $self->{ports} || {} }) {
         until (IO::Socket::INET->new(PeerAddr => "127.0.0.1:$self->{ports}{$name}")) {
             die "httpd does not listen ($name): " . $self->error_log if time > $end;
