@@ -141,6 +141,9 @@ static int check_all(const command_t *command, apr_pool_t *pool)
     if (faults) {
         printf("%d fault%s\n", faults, faults == 1 ? "" : "s");
     }
+    else {
+        puts("no faults");
+    }
     return faults ? HTCIVIC_FAULT : HTCIVIC_FINE;
 }
 

@@ -65,6 +65,13 @@ my $behind = Civic::Liar->new(
 );
 $behind->tell('late');
 
+# One whose words are no text, and too many.
+my $garbled = Civic::Liar->new(
+    tls  => Civic::Liar::certificate($dir, 'garbled', names => 'DNS:localhost'),
+    lies => { words => sub { Civic::Liar::say($_[0], "HTTP/1.1 401 No\r\nContent-Length: 1006\r\nConnection: close\r\n\r\n\e[2J\n\xff" . 'x' x 1000); return } }
+);
+$garbled->tell('words');
+
 # what is different, what is said of it
 my @faults = (
     [ { 'private-key' => file('short.key', '1' x 62) }, qr/private key: \S+short\.key: 62 hex digits.*leading zeros/ ],
@@ -82,7 +89,7 @@ my @faults = (
 );
 # a wrong key looks fine until the API is asked
 my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
-plan tests => 5 + 2 * @faults + 2 * @refused + 42;
+plan tests => 5 + 2 * @faults + 2 * @refused + 43;
 
 # ---- all is well ----
 my ($status, $text) = htcivic(options(), '--try');
@@ -91,7 +98,7 @@ my ($own, $civics) = map { slurp($_) =~ s/\s+//gr } "$keys/CO-ALPHA.pub", "$keys
 like($text, qr/public key +\Q$own\E\n/, 'its public key is shown, to be compared');
 like($text, qr/Civic's key\n +public key +\Q$civics\E\n/, 'and Civic\'s');
 like($text, qr/clock: no more than a minute apart/, 'the clocks agree');
-like($text, qr/takes our signature \(status 400/, 'and with --try, so do the keys');
+like($text, qr/takes our signature \(status 400 to a code that is none\)\n +it says: \S.*\nno faults\n\z/, 'and with --try, so do the keys; the last line says that all is well');
 
 for my $row (@faults) {
     my ($how, $said) = @$row;
@@ -104,8 +111,11 @@ for my $how (@refused) {
     ($status) = htcivic(options(%$how));
     is($status, 0, join(' ', %$how) . ': looks fine');
     ($status, $text) = htcivic(options(%$how), '--try');
-    like("$status $text", qr/^1 .*FAULT  API: it does not accept this private key, secret, id or environment \(401\)/s, 'until it is tried');
+    like("$status $text", qr/^1 .*FAULT  API: it does not accept this private key, secret, id or environment \(401\)\n +it says: \S.*\n1 fault\n\z/s, 'until it is tried, with the API\'s own words');
 }
+
+($status, $text) = htcivic(options(api => 'https://localhost:' . $garbled->port), '--try');
+like($text, qr/\n +it says: \.\[2J\.\.x{294}\n/, 'what is no text comes to no terminal');
 
 # ---- a configuration ----
 mkdir "$dir/conf";
@@ -193,7 +203,7 @@ system "$ENV{CIVIC_BUILD}/htcivic/htcivic", @$_ for [ create => "dbm:$dir/store/
 my $store = sub {
     my ($line, @options) = @_;
     my ($code, $said) = htcivic('check', '-f', file('store.conf', "ServerRoot $dir\nDefine here conf\n${sections}CivicEnrollmentStore $line\n"), @options ? @options : '--offline');
-    return $code . ' ' . ($said =~ /^enrollments (.*?)(?:^\d+ faults?\n)?\z/ms)[0];
+    return $code . ' ' . ($said =~ /^enrollments (.*?)(?:^(?:no|\d+) faults?\n)?\z/ms)[0];
 };
 my ($user, $us) = (scalar getpwuid $www, scalar getpwuid $>);
 is($store->('dbm:store/enrollments'), "0 dbm:store/enrollments\n         $user alone changes it, and nobody else reads it\n  ok     it opens, and is whole: 1 account\n", 'a store');
