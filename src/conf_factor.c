@@ -94,10 +94,36 @@ static const char *condition_fault(cmd_parms *cmd)
 
 /* ---- of a location ---- */
 
+/* A second factor behind ourselves would never be met. What comes from a section around this
+ * one is seen at the first request. */
+static const char *first_factor_fault(cmd_parms *cmd)
+{
+    const ap_directive_t *at = cmd->directive->parent ? cmd->directive->parent->first_child
+                                                      : NULL,
+                         *type = NULL;
+    const char *args;
+
+    for (; at; at = at->next) {
+        type = strcasecmp(at->directive, "AuthType") ? type : at; /* the last one counts */
+    }
+    if (!type) {
+        return NULL;
+    }
+    args = type->args;
+    if (strcasecmp(ap_getword_conf(cmd->temp_pool, &args), CIVIC_AUTH_TYPE)) {
+        return NULL;
+    }
+    return apr_psprintf(cmd->pool,
+                        "CivicSecondFactor stands behind another login, and AuthType Civic "
+                        "(%s:%d) is none: name the first one, as AuthType Basic",
+                        type->filename, type->line_num);
+}
+
 const char *civic_set_factor_flag(cmd_parms *cmd, void *dir, int on)
 {
     const char *fault = condition_fault(cmd);
 
+    fault = !fault && on ? first_factor_fault(cmd) : fault;
     return fault ? fault : ap_set_flag_slot(cmd, dir, on);
 }
 

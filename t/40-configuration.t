@@ -526,6 +526,11 @@ my @wholes = (
         . "<VirtualHost 127.0.0.1:2>\n<Location /x>\n>>CivicSecondFactor On\n</Location>\n</VirtualHost>\n", qr/CivicSecondFactor: it needs a place/ ],
     [ 'one for all hosts, of which one has a store', "$vhost${application}CivicEnrollmentStore dbm:x\n</VirtualHost>\n"
         . "<Location /x>\nCivicSecondFactor On\n</Location>\n", '' ],
+    (map { [ "a second factor behind Civic: $_->[0]", "${application}CivicEnrollmentStore dbm:x\n<Location /x>\n$_->[0]\n</Location>\n",
+            $_->[1] ? qr/CivicSecondFactor stands behind another login, and AuthType Civic \(\S*httpd\.conf:\d+\) is none: name the first one, as AuthType Basic/ : '' ] }
+        [ "AuthType Civic\n>>CivicSecondFactor On", 1 ], [ ">>CivicSecondFactor On\nAuthType \"civic\"", 1 ],
+        [ "AuthType Basic\n>>CivicSecondFactor On\nAuthType Civic", 1 ], [ "AuthType Civic\nCivicSecondFactor On\nAuthType Basic", 0 ],
+        [ "AuthType Civic\nCivicSecondFactor Off", 0 ]),
     # httpd judges <If> before anybody is logged in: who that is cannot be asked there.
     map({ my ($sections, $word, $where) = @$_;
         map { [ "$_ in " . $sections =~ s/\n/ /gr, "${application}CivicEnrollmentStore dbm:x\n" . $sections =~ s/HERE/>>$_/r,

@@ -85,7 +85,7 @@ END
     ruled('/expr', "Require expr civic('userId') == '$JANE'\n"),
     ruled('/contact', "<RequireAll>\nRequire valid-user\nRequire civic-claim contact.personal.email jane\@example.com\n</RequireAll>\n"),
     ruled('/nofirst', "AuthType None\nRequire all granted\n"),
-    ruled('/both', "AuthType Civic\nRequire valid-user\n"),
+    ruled('/both', '') . "<Location /both/>\nAuthType Civic\nRequire valid-user\n</Location>\n",
     "Alias /civic-status /nowhere\n<Location /numbers>\nSetHandler civic-status\nCivicStatusActions On\n</Location>\n";
 
 my $redis = Civic::Redis->start;
