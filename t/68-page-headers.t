@@ -100,7 +100,7 @@ is($small->header('Content-Encoding'), 'gzip', 'an asset is, too');
 # ---- assets ----
 my ($version) = $plain->body =~ m{/civic/login\.js\?v=(\w+)"};
 my $files = Civic::Env::source_dir();
-my ($names) = map { /^ASSETS = (.*)/ } do { open my $in, '<', "$files/Makefile.am" or die $!; my $all = join '', <$in>; $all =~ s/\\\n//g; split /\n/, $all };
+my $names = join ' ', map { /^ASSET(?:S|_PARTS) = (.*)/ } do { open my $in, '<', "$files/Makefile.am" or die $!; my $all = join '', <$in>; $all =~ s/\\\n//g; split /\n/, $all };
 my ($sum) = split ' ', `cd $files/src/assets && cat $names ../../tools/slim | cksum`;
 is($version, $sum, 'the address of an asset has the checksum of what it is made of');
 my @urls = $plain->body =~ m{(?:src|href)="(/civic/[^"]+)"}g;
