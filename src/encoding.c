@@ -6,13 +6,14 @@
 #include <apr_lib.h>
 #include <string.h>
 
-static int hex_value(int c)
+int civic_hex_value(char digit)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
+    int low = digit | 0x20;
+
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
     }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
 int civic_hex_decode(civic_bytes_t *out, const char *text, apr_size_t len, apr_pool_t *pool)
@@ -24,8 +25,8 @@ int civic_hex_decode(civic_bytes_t *out, const char *text, apr_size_t len, apr_p
     }
     bytes = apr_palloc(pool, len / 2 + 1);
     for (apr_size_t i = 0; i < len / 2; i++) {
-        int high = hex_value((unsigned char)text[2 * i]);
-        int low = hex_value((unsigned char)text[2 * i + 1]);
+        int high = civic_hex_value(text[2 * i]);
+        int low = civic_hex_value(text[2 * i + 1]);
 
         if (high < 0 || low < 0) {
             return 0;
@@ -134,4 +135,22 @@ int civic_base64_decode(civic_bytes_t *out, const char *text, apr_size_t len, ap
         return 0;
     }
     return decode(out, packed, n - padding, "+/", pool);
+}
+
+unsigned char *civic_number_put(unsigned char *out, apr_uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        *out++ = (unsigned char)(value >> (8 * i));
+    }
+    return out;
+}
+
+apr_uint64_t civic_number_get(const unsigned char *in, int bytes)
+{
+    apr_uint64_t value = 0;
+
+    for (int i = bytes; i > 0; i--) {
+        value = value << 8 | in[i - 1];
+    }
+    return value;
 }

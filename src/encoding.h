@@ -1,4 +1,5 @@
-/* encoding.h - hex, base64 and base64url, strict where apr_encode_* is lenient.
+/* encoding.h - hex, base64 and base64url, strict where apr_encode_* is lenient; numbers as
+ * bytes.
  *
  * Decoders take bytes that need not be NUL-terminated and refuse whatever is not canonical.
  */
@@ -30,5 +31,15 @@ int civic_hex_decode(civic_bytes_t *out, const char *text, apr_size_t len, apr_p
 
 /** NUL-terminated lower-case hex, in the pool. */
 char *civic_hex_encode(const void *data, apr_size_t len, apr_pool_t *pool);
+
+/** @return what a hex digit of either case is worth, -1 for any other character */
+int civic_hex_value(char digit);
+
+/** The low `bytes` bytes of a value, the lowest first, as our records have them. @return where
+ * the next one goes */
+unsigned char *civic_number_put(unsigned char *out, apr_uint64_t value, int bytes);
+
+/** @return what civic_number_put wrote; `in` must have so many bytes */
+apr_uint64_t civic_number_get(const unsigned char *in, int bytes);
 
 #endif

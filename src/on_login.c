@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "encoding.h"
 #include "return_path.h"
 
 /* ---- what is configured ---- */
@@ -76,14 +77,6 @@ int civic_on_login_is_origin(const char *origin, const char *scheme, const char 
 
 /* ---- where to go ---- */
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The next byte of a path, decoded; -1 at its end or at its query. */
 static int next_byte(const char **at)
 {
@@ -92,9 +85,9 @@ static int next_byte(const char **at)
     if (*p == '\0' || *p == '?') {
         return -1;
     }
-    if (*p == '%' && hex_value(p[1]) >= 0 && hex_value(p[2]) >= 0) {
+    if (*p == '%' && civic_hex_value(p[1]) >= 0 && civic_hex_value(p[2]) >= 0) {
         *at += 3;
-        return hex_value(p[1]) * 16 + hex_value(p[2]);
+        return civic_hex_value(p[1]) * 16 + civic_hex_value(p[2]);
     }
     *at += 1;
     return (unsigned char)*p;

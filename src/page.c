@@ -43,6 +43,11 @@ static civic_reply_t *reply_make(request_rec *r, const char *type, const char *b
     return reply;
 }
 
+const civic_reply_t *civic_page_form(request_rec *r, const char *body)
+{
+    return reply_make(r, CIVIC_TYPE_HTML, body, civic_page_policy(r, CIVIC_PAGE_POLICY));
+}
+
 /* AuthName as it was written: httpd keeps it with its quotes escaped. */
 const char *civic_page_site(request_rec *r)
 {
@@ -130,10 +135,6 @@ static void asks_add(apr_hash_t *lists, const civic_language_t *language, const 
     }
     apr_hash_set(lists, "asks", APR_HASH_KEY_STRING, rows);
 }
-
-static const char message_policy[] = "default-src 'none'; style-src 'self'; "
-                                     "form-action 'self'; base-uri 'none'; "
-                                     "frame-ancestors 'none'";
 
 /* Not to log in, but to show more than before. */
 static void offer_step_up(request_rec *r, apr_table_t *values, const char *scope)
@@ -245,10 +246,8 @@ static const civic_reply_t *page_forbidden(request_rec *r)
                    r->user ? civic_words_fill(r->pool, language, "page.forbidden", "account",
                                               r->user, NULL)
                            : civic_words_text(language, "page.forbidden.nameless"));
-    return reply_make(
-        r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
-        civic_page_policy(r, message_policy));
+    return civic_page_form(r, civic_template_render_lists(language->pages->logout, values,
+                                                          rules_make(r), r->pool));
 }
 
 static const char frame_policy[] = "default-src 'none'; style-src 'self'; "
@@ -316,9 +315,8 @@ const civic_reply_t *civic_page_refusal(request_rec *r, civic_reason reason, con
         apr_table_setn(values, reason == CIVIC_REMOTE_USER_MISSING ? "logout" : "retry",
                        retry);
     }
-    return reply_make(r, CIVIC_TYPE_HTML,
-                      civic_template_render(language->pages->message, values, r->pool),
-                      civic_page_policy(r, message_policy));
+    return civic_page_form(r,
+                           civic_template_render(language->pages->message, values, r->pool));
 }
 
 /* What keeps out, and what could be shown to get in. */
@@ -415,9 +413,10 @@ const civic_reply_t *civic_page_done(request_rec *r, const char *back)
     apr_table_setn(values, "title", civic_words_text(language, "page.title.done"));
     apr_table_setn(values, "words", civic_words_text(language, "page.done"));
     apr_table_setn(values, "back", back);
-    return reply_make(
-        r, CIVIC_TYPE_HTML, civic_template_render(language->pages->done, values, r->pool),
-        civic_page_policy(r, civic_policy_add(message_policy, "script-src 'self'", r->pool)));
+    return reply_make(r, CIVIC_TYPE_HTML,
+                      civic_template_render(language->pages->done, values, r->pool),
+                      civic_page_policy(r, civic_policy_add(CIVIC_PAGE_POLICY,
+                                                            "script-src 'self'", r->pool)));
 }
 
 const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
@@ -430,8 +429,6 @@ const civic_reply_t *civic_page_logout(request_rec *r, const char *back)
     if (back) {
         apr_table_setn(values, "back", back);
     }
-    return reply_make(
-        r, CIVIC_TYPE_HTML,
-        civic_template_render_lists(language->pages->logout, values, rules_make(r), r->pool),
-        civic_page_policy(r, message_policy));
+    return civic_page_form(r, civic_template_render_lists(language->pages->logout, values,
+                                                          rules_make(r), r->pool));
 }

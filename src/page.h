@@ -58,8 +58,16 @@ const char *civic_page_login_address(request_rec *r);
 /** What the site is called here: AuthName as it was written, else the server's name. */
 const char *civic_page_site(request_rec *r);
 
+/** The policy of a page with a form and without scripts, which nothing may frame. */
+#define CIVIC_PAGE_POLICY                                                                     \
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "             \
+    "frame-ancestors 'none'"
+
 /** What every page needs, for page_factor.c. */
 apr_table_t *civic_page_values(request_rec *r);
+
+/** A page of that policy, or what a site makes of it, in the request's language. */
+const civic_reply_t *civic_page_form(request_rec *r, const char *body);
 
 /** Tells the other windows of the site that somebody is logged in, and closes its own.
  * @param back where it leads when it cannot be closed */

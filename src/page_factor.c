@@ -11,20 +11,6 @@
 #include "page_own.h"
 #include "template.h"
 
-static const char policy[] = "default-src 'none'; style-src 'self'; form-action 'self'; "
-                             "base-uri 'none'; frame-ancestors 'none'";
-
-static const civic_reply_t *reply_make(request_rec *r, const char *body)
-{
-    civic_reply_t *reply = apr_pcalloc(r->pool, sizeof(*reply));
-
-    reply->content_type = CIVIC_TYPE_HTML;
-    reply->body = body;
-    reply->policy = civic_page_policy(r, policy);
-    reply->language = civic_request_language(r)->tag;
-    return reply;
-}
-
 void civic_page_factor_values(request_rec *r, apr_table_t *values,
                               const civic_first_factor_t *factor)
 {
@@ -90,8 +76,9 @@ const civic_reply_t *civic_page_link(request_rec *r, const civic_first_factor_t 
     if (claims->nelts == 0) {
         apr_table_setn(values, "anonymous", "");
     }
-    return reply_make(r, civic_template_render_lists(civic_request_language(r)->pages->link,
-                                                     values, lists, r->pool));
+    return civic_page_form(r,
+                           civic_template_render_lists(civic_request_language(r)->pages->link,
+                                                       values, lists, r->pool));
 }
 
 const civic_reply_t *civic_page_codes(request_rec *r, const char *account,
@@ -110,8 +97,9 @@ const civic_reply_t *civic_page_codes(request_rec *r, const char *account,
     apr_hash_set(lists, "codes", APR_HASH_KEY_STRING, rows);
     apr_table_setn(values, "account", account);
     apr_table_setn(values, "back", back);
-    return reply_make(r, civic_template_render_lists(civic_request_language(r)->pages->codes,
-                                                     values, lists, r->pool));
+    return civic_page_form(r,
+                           civic_template_render_lists(civic_request_language(r)->pages->codes,
+                                                       values, lists, r->pool));
 }
 
 const civic_reply_t *civic_page_not_linked(request_rec *r, const char *account,
@@ -125,7 +113,8 @@ const civic_reply_t *civic_page_not_linked(request_rec *r, const char *account,
         values, "words",
         civic_words_fill(r->pool, language, "page.not-linked", "account", account, NULL));
     apr_table_setn(values, "retry", back);
-    return reply_make(r, civic_template_render(language->pages->message, values, r->pool));
+    return civic_page_form(r,
+                           civic_template_render(language->pages->message, values, r->pool));
 }
 
 const civic_reply_t *civic_page_recovery(request_rec *r, const civic_state_t *about,
@@ -143,5 +132,6 @@ const civic_reply_t *civic_page_recovery(request_rec *r, const civic_state_t *ab
         apr_table_setn(values, "words", civic_words_reason(language, CIVIC_RECOVERY_REFUSED));
         apr_table_setn(values, "reference", civic_request_reference(r));
     }
-    return reply_make(r, civic_template_render(language->pages->recovery, values, r->pool));
+    return civic_page_form(r,
+                           civic_template_render(language->pages->recovery, values, r->pool));
 }

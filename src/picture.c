@@ -158,10 +158,7 @@ const char *civic_picture_ticket_seal(const unsigned char key[CIVIC_STORE_KEY_LE
     unsigned char clear[TICKET_CLEAR] = {VERSION};
     civic_bytes_t sealed;
 
-    for (int i = 0; i < 8; i++) {
-        clear[1 + i] = (unsigned char)((apr_uint64_t)now >> (8 * i));
-    }
-    memcpy(clear + 9, key, CIVIC_STORE_KEY_LEN);
+    memcpy(civic_number_put(clear + 1, (apr_uint64_t)now, 8), key, CIVIC_STORE_KEY_LEN);
     return civic_seal(&sealed, keys->current, ticket_purpose, clear, sizeof(clear), pool)
                ? civic_base64url_encode(sealed.data, sealed.len, pool)
                : NULL;
@@ -171,7 +168,6 @@ int civic_picture_ticket_open(unsigned char key[CIVIC_STORE_KEY_LEN], const char
                               apr_time_t now, const civic_seal_keys_t *keys, apr_pool_t *pool)
 {
     civic_bytes_t sealed, clear;
-    apr_uint64_t issued = 0;
     apr_interval_time_t age;
 
     if (strnlen(text, CIVIC_PICTURE_TICKET_LEN + 1) != CIVIC_PICTURE_TICKET_LEN
@@ -180,10 +176,7 @@ int civic_picture_ticket_open(unsigned char key[CIVIC_STORE_KEY_LEN], const char
         || clear.len != TICKET_CLEAR || clear.data[0] != VERSION) {
         return 0;
     }
-    for (int i = 8; i > 0; i--) {
-        issued = issued << 8 | clear.data[i];
-    }
-    age = now - (apr_time_t)issued;
+    age = now - (apr_time_t)civic_number_get(clear.data + 1, 8);
     /* Other nodes' clocks may be a little ahead. */
     if (age > CIVIC_PICTURE_TICKET_LIFE || age < -apr_time_from_sec(CIVIC_CLOCK_TOLERANCE)) {
         return 0;

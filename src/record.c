@@ -4,6 +4,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "encoding.h"
+
 enum { VERSION = 2, FLAG_PICTURE = 1, FLAG_ACCOUNT = 2, FLAGS_ALL = 3 };
 
 /* ---- writing ---- */
@@ -13,19 +15,11 @@ static apr_size_t text_size(const char *text)
     return 4 + strlen(text);
 }
 
-static unsigned char *number_put(unsigned char *out, apr_uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        *out++ = (unsigned char)(value >> (8 * i));
-    }
-    return out;
-}
-
 static unsigned char *text_put(unsigned char *out, const char *text)
 {
     apr_size_t len = strlen(text);
 
-    out = number_put(out, len, 4);
+    out = civic_number_put(out, len, 4);
     memcpy(out, text, len);
     return out + len;
 }
@@ -62,7 +56,7 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
     *out++ = VERSION;
     *out++ = flags_of(record);
     memcpy(out, record->realm, CIVIC_REALM_LEN);
-    out = number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
+    out = civic_number_put(out + CIVIC_REALM_LEN, (apr_uint64_t)record->created, 8);
     out = text_put(out, record->application);
     out = text_put(out, record->scope);
     out = text_put(out, record->user_id);
@@ -70,7 +64,7 @@ int civic_record_encode(civic_bytes_t *bytes, const civic_record_t *record, apr_
         out = text_put(out, record->account);
         *out++ = (unsigned char)record->proof;
     }
-    out = number_put(out, (apr_uint64_t)record->claims.count, 2);
+    out = civic_number_put(out, (apr_uint64_t)record->claims.count, 2);
     for (int i = 0; i < record->claims.count; i++) {
         *out++ = record->claims.items[i].flags;
         out = text_put(out, record->claims.items[i].label);
@@ -104,12 +98,8 @@ static const unsigned char *bytes_get(reader_t *reader, apr_size_t n)
 static apr_uint64_t number_get(reader_t *reader, int bytes)
 {
     const unsigned char *at = bytes_get(reader, (apr_size_t)bytes);
-    apr_uint64_t value = 0;
 
-    for (int i = bytes; at && i > 0; i--) {
-        value = value << 8 | at[i - 1];
-    }
-    return value;
+    return at ? civic_number_get(at, bytes) : 0;
 }
 
 static const char *text_get(reader_t *reader, apr_pool_t *pool)

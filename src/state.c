@@ -32,23 +32,6 @@ enum {
 static const char state_purpose[] = "civic state 1";
 static const char cookie_purpose[] = "civic login cookie 1";
 
-static void time_put(unsigned char *out, apr_time_t time)
-{
-    for (int i = 0; i < 8; i++) {
-        out[i] = (unsigned char)((apr_uint64_t)time >> (8 * i));
-    }
-}
-
-static apr_time_t time_get(const unsigned char *in)
-{
-    apr_uint64_t value = 0;
-
-    for (int i = 8; i > 0; i--) {
-        value = value << 8 | in[i - 1];
-    }
-    return (apr_time_t)value;
-}
-
 static int is_base64url(const char *text, apr_size_t len)
 {
     for (apr_size_t i = 0; i < len; i++) {
@@ -93,7 +76,7 @@ const char *civic_browser_seal(const civic_browser_t *browser, const civic_seal_
     civic_bytes_t sealed;
 
     memcpy(clear + 1, browser->id, CIVIC_BROWSER_ID_LEN);
-    time_put(clear + 17, browser->completed);
+    civic_number_put(clear + 17, (apr_uint64_t)browser->completed, 8);
     memcpy(clear + 25, browser->application, sizeof(browser->application));
     if (!civic_seal(&sealed, keys->current, cookie_purpose, clear, sizeof(clear), pool)) {
         return NULL;
@@ -113,7 +96,7 @@ int civic_browser_open(civic_browser_t *browser, const char *text,
         return 0;
     }
     memcpy(browser->id, clear.data + 1, CIVIC_BROWSER_ID_LEN);
-    browser->completed = time_get(clear.data + 17);
+    browser->completed = (apr_time_t)civic_number_get(clear.data + 17, 8);
     memcpy(browser->application, clear.data + 25, sizeof(browser->application));
     return 1;
 }
@@ -170,14 +153,13 @@ const char *civic_state_seal(const civic_state_t *state, const civic_seal_keys_t
     }
     clear = out = apr_palloc(pool, len);
     *out++ = state->factor.account ? VERSION_FACTOR : VERSION;
-    time_put(out, state->issued);
+    civic_number_put(out, (apr_uint64_t)state->issued, 8);
     memcpy(out + 8, state->browser, CIVIC_BROWSER_ID_LEN);
     out += 8 + CIVIC_BROWSER_ID_LEN;
     if (state->factor.account) {
         out = factor_put(out, &state->factor);
     }
-    *out++ = (unsigned char)application;
-    *out++ = (unsigned char)(application >> 8);
+    out = civic_number_put(out, application, 2);
     memcpy(out, state->application, application);
     out += application;
     *out++ = (unsigned char)scope;
@@ -218,7 +200,7 @@ static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_po
     if (version != VERSION && version != VERSION_FACTOR) {
         return 0;
     }
-    state->issued = time_get(in);
+    state->issued = (apr_time_t)civic_number_get(in, 8);
     memcpy(state->browser, in + 8, CIVIC_BROWSER_ID_LEN);
     in += 8 + CIVIC_BROWSER_ID_LEN;
     if (version == VERSION_FACTOR) {
@@ -227,7 +209,7 @@ static int state_decode(civic_state_t *state, const civic_bytes_t *clear, apr_po
             return 0;
         }
     }
-    n = (apr_size_t)(in[0] | in[1] << 8);
+    n = (apr_size_t)civic_number_get(in, 2);
     in += 2;
     if ((apr_size_t)(end - in) < n + 1) {
         return 0;

@@ -5,13 +5,11 @@
 #include <http_core.h>
 
 #include "assets.h"
+#include "page.h"
 #include "request.h"
 #include "runtime.h"
 #include "status.h"
 #include "template.h"
-
-static const char policy[] = "default-src 'none'; style-src 'self'; form-action 'self'; "
-                             "base-uri 'none'; frame-ancestors 'none'";
 
 static const char *number_text(apr_uint64_t number, apr_pool_t *pool)
 {
@@ -242,7 +240,7 @@ const civic_reply_t *civic_status_page(request_rec *r, const civic_status_person
         set_person(r, values, lists, person);
     }
     reply->content_type = CIVIC_TYPE_HTML;
-    reply->policy = policy;
+    reply->policy = CIVIC_PAGE_POLICY;
     reply->body = civic_template_render_lists(civic_asset_status_html, values, lists, r->pool);
     return reply;
 }

@@ -28,23 +28,6 @@ typedef struct {
 
 /* ---- keys and numbers ---- */
 
-static void number_put(unsigned char *out, apr_uint64_t value, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        out[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static apr_uint64_t number_get(const unsigned char *in, int bytes)
-{
-    apr_uint64_t value = 0;
-
-    for (int i = bytes; i > 0; i--) {
-        value = value << 8 | in[i - 1];
-    }
-    return value;
-}
-
 static civic_socache_key_t key_of(const unsigned char *key, char type)
 {
     civic_socache_key_t made = {.len = KEY_LEN};
@@ -59,7 +42,7 @@ static civic_socache_key_t key_of_mark(const unsigned char *user, apr_uint32_t p
     civic_socache_key_t made = {.len = MARK_KEY_LEN};
 
     memcpy(made.bytes, user, CIVIC_STORE_USER_LEN);
-    number_put(made.bytes + CIVIC_STORE_USER_LEN, period, 4);
+    civic_number_put(made.bytes + CIVIC_STORE_USER_LEN, period, 4);
     made.bytes[MARK_KEY_LEN - 1] = 'm';
     return made;
 }
@@ -126,9 +109,9 @@ static int session_seal(civic_bytes_t *sealed, call_t *call, const civic_stored_
 
     memcpy(p, session->user, CIVIC_STORE_USER_LEN);
     p += CIVIC_STORE_USER_LEN;
-    number_put(p, (apr_uint64_t)session->expires, 8);
-    number_put(p + 8, (apr_uint64_t)session->last_used, 8);
-    number_put(p + 16, period, 4);
+    civic_number_put(p, (apr_uint64_t)session->expires, 8);
+    civic_number_put(p + 8, (apr_uint64_t)session->last_used, 8);
+    civic_number_put(p + 16, period, 4);
     memcpy(p + 20, mark, MARK);
     memcpy(clear + HEAD, session->record.data, session->record.len);
     return civic_seal(sealed, call->env->seal_keys->current,
@@ -154,9 +137,9 @@ static int session_open(civic_stored_t *session, apr_uint32_t *period,
     }
     p = clear.data + CIVIC_STORE_USER_LEN;
     memcpy(session->user, clear.data, CIVIC_STORE_USER_LEN);
-    session->expires = (apr_time_t)number_get(p, 8);
-    session->last_used = (apr_time_t)number_get(p + 8, 8);
-    *period = (apr_uint32_t)number_get(p + 16, 4);
+    session->expires = (apr_time_t)civic_number_get(p, 8);
+    session->last_used = (apr_time_t)civic_number_get(p + 8, 8);
+    *period = (apr_uint32_t)civic_number_get(p + 16, 4);
     memcpy(mark, p + 20, MARK);
     session->record.data = clear.data + HEAD;
     session->record.len = clear.len - HEAD;
@@ -169,7 +152,7 @@ static civic_store_result use_note(call_t *call, const unsigned char *key, apr_t
     unsigned char clear[8];
     civic_bytes_t sealed;
 
-    number_put(clear, (apr_uint64_t)now, 8);
+    civic_number_put(clear, (apr_uint64_t)now, 8);
     if (!civic_seal(&sealed, call->env->seal_keys->current, purpose_of(key, "use", call->pool),
                     clear, sizeof(clear), call->pool)) {
         call->cache.status = APR_EGENERAL;
@@ -192,7 +175,7 @@ static civic_store_result use_read(call_t *call, civic_stored_t *session, apr_ti
                         purpose_of(session->key, "use", call->pool), value.data, value.len,
                         call->pool)
         && clear.len == 8) {
-        apr_time_t used = (apr_time_t)number_get(clear.data, 8);
+        apr_time_t used = (apr_time_t)civic_number_get(clear.data, 8);
 
         session->last_used = used < now ? used : now;
     }

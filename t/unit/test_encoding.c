@@ -171,6 +171,31 @@ static void hex_comes_in_pairs(void **state)
     refuses_all(civic_hex_decode, texts, *state);
 }
 
+static void a_digit_has_its_value_and_nothing_else_has(void **state)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int c = -128; c < 128; c++) {
+        const char *at = c > 0 ? strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c) : NULL;
+
+        assert_int_equal(civic_hex_value((char)c), at ? at - digits : -1);
+    }
+}
+
+static void numbers_are_written_from_their_lowest_byte(void **state)
+{
+    unsigned char bytes[9];
+
+    memset(bytes, 0x55, sizeof(bytes));
+    assert_ptr_equal(civic_number_put(bytes, 0x0123456789abcdefu, 8), bytes + 8);
+    assert_memory_equal(bytes, "\xef\xcd\xab\x89\x67\x45\x23\x01\x55", 9);
+    assert_int_equal(civic_number_get(bytes, 8), 0x0123456789abcdefu);
+    assert_ptr_equal(civic_number_put(bytes, 0x10203, 2), bytes + 2);
+    assert_memory_equal(bytes, "\x03\x02\xab", 3);
+    assert_int_equal(civic_number_get(bytes, 2), 0x0203);
+    assert_int_equal(civic_number_get(bytes, 1), 0x03);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +208,8 @@ int main(void)
         UNIT(base64_ignores_line_breaks),
         UNIT(hex_takes_hex_digits_alone),
         UNIT(hex_comes_in_pairs),
+        UNIT(a_digit_has_its_value_and_nothing_else_has),
+        UNIT(numbers_are_written_from_their_lowest_byte),
     };
 
     return UNIT_RUN("encoding", tests);
