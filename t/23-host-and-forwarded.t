@@ -52,13 +52,13 @@ plan tests => 3 * keys(%HEADERS) + 16;
 
 my $mark = Civic::Log::mark();
 
-# Whatever a browser would follow, load, send to or keep.
+# Whatever a browser would follow, load, send to or keep; but for what is sealed, where any letters may
+# stand side by side.
 sub leads_away {
     my $answer = shift;
-    my @found = grep { /evil|666/ }
-        map { $answer->header($_) } qw(Location Content-Location Refresh Link Set-Cookie Access-Control-Allow-Origin
-        Content-Security-Policy);
-    push @found, grep { /evil|666/ } $answer->body =~ /(?:href|action|src|data-[a-z-]+|value)="([^"]*)"/g;
+    my @found = grep { s/[\w-]{40,}//gr =~ /evil|:666\b/ } grep {defined}
+        map({ $answer->header($_) } qw(Location Content-Location Refresh Link Set-Cookie Access-Control-Allow-Origin
+        Content-Security-Policy)), $answer->body =~ /(?:href|action|src|data-[a-z-]+|value)="([^"]*)"/g;
     push @found, 'markup' if $answer->body =~ /<script>evil/;
     return @found;
 }

@@ -46,7 +46,7 @@ my @rules = (
         "This page is not for people with an identity document of certain countries. $shows which country your identity document is from.", $PROOF ],
 );
 # What stands on the page or in the log without being said there.
-my $SECRET = qr/1f0c9a7d|zoe\@|\^jane|jane\@|TUR|POL(?!ICY)|"USA|Z O|1980-01-30|555123|Specimen/;
+my $SECRET = qr/1f0c9a7d|zoe\@|\^jane|jane\@|\b(?:TUR|POL)\b|"USA|Z O|1980-01-30|555123|Specimen/;
 
 plan tests => 108 + map { defined($_) ? (1) x 6 : 1 } map { @$_[ 1, 2 ] } @rules;
 
