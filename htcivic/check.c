@@ -259,21 +259,6 @@ static void check_clock(check_t *check, apr_time_t date)
     }
 }
 
-/* The service's own words, which name no secret of ours; of what is no text, dots. */
-static void said_print(check_t *check, const civic_http_answer_t *answer)
-{
-    enum { SHOWN_MAX = 300 };
-    apr_size_t len = answer->len < SHOWN_MAX ? answer->len : SHOWN_MAX;
-    char *text = apr_pstrmemdup(check->pool, answer->body, len);
-
-    for (apr_size_t i = 0; i < len; i++) {
-        text[i] = apr_isascii(text[i]) && apr_isprint(text[i]) ? text[i] : '.';
-    }
-    if (len > 0) {
-        NOTE("it says: %s", text);
-    }
-}
-
 /* A code that is none: a service that first judges who asks says 401 to a wrong signature, and
  * 400 to the code where all else is right. */
 static void check_accepts(check_t *check, civic_transport_t *transport)
@@ -303,7 +288,7 @@ static void check_accepts(check_t *check, civic_transport_t *transport)
     else {
         FINE("API: it takes our signature (status %d to a code that is none)", answer.status);
     }
-    said_print(check, &answer);
+    NOTE("it says: %s", civic_sip_message(answer.body, answer.len, check->pool));
 }
 
 static void check_api(check_t *check, int ask_accepts)

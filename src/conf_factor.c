@@ -98,18 +98,15 @@ static const char *condition_fault(cmd_parms *cmd)
  * one is seen at the first request. */
 static const char *first_factor_fault(cmd_parms *cmd)
 {
-    const ap_directive_t *at = cmd->directive->parent ? cmd->directive->parent->first_child
-                                                      : NULL,
-                         *type = NULL;
+    const ap_directive_t *section = cmd->directive->parent, *type = NULL;
     const char *args;
 
-    for (; at; at = at->next) {
-        type = strcasecmp(at->directive, "AuthType") ? type : at; /* the last one counts */
+    for (const ap_directive_t *at = section ? section->first_child : NULL; at; at = at->next) {
+        if (!strcasecmp(at->directive, "AuthType")) {
+            type = at; /* the last one counts */
+        }
     }
-    if (!type) {
-        return NULL;
-    }
-    args = type->args;
+    args = type ? type->args : "";
     if (strcasecmp(ap_getword_conf(cmd->temp_pool, &args), CIVIC_AUTH_TYPE)) {
         return NULL;
     }

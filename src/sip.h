@@ -81,6 +81,10 @@ civic_refusal_t civic_sip_check_code(civic_jws_t *code, const civic_sip_applicat
 int civic_sip_request(civic_sip_request_t *request, const civic_sip_application_t *app,
                       const char *token, double now, apr_pool_t *pool);
 
+/** The service's own words, its member `message`, for a log or a terminal: one line of visible
+ * ASCII, of at most 120 bytes. @return "no message" where there is none */
+const char *civic_sip_message(const char *body, apr_size_t len, apr_pool_t *pool);
+
 /**
  * What a status of the API means; the body's `message`, cut to its visible ASCII, becomes the
  * detail.

@@ -11,8 +11,7 @@
 
 enum { IV_HEX = 32, USER_ID_MAX = 128, MESSAGE_MAX = 120 };
 
-/* The service's own words for a log: one line of visible ASCII, cut. */
-static const char *message_of(const char *body, apr_size_t len, apr_pool_t *pool)
+const char *civic_sip_message(const char *body, apr_size_t len, apr_pool_t *pool)
 {
     json_t *answer = civic_json_parse(body, len, pool);
     const char *message = answer ? civic_json_string(answer, "message") : NULL;
@@ -55,11 +54,13 @@ civic_refusal_t civic_sip_judge_status(int status, const char *body, apr_size_t 
         if (known[i].status == status) {
             return civic_refusal(known[i].reason,
                                  apr_psprintf(pool, "status %d, \"%s\"%s", status,
-                                              message_of(body, len, pool), known[i].hint));
+                                              civic_sip_message(body, len, pool),
+                                              known[i].hint));
         }
     }
-    return civic_refusal(CIVIC_UPSTREAM_ERROR, apr_psprintf(pool, "status %d, \"%s\"", status,
-                                                            message_of(body, len, pool)));
+    return civic_refusal(
+        CIVIC_UPSTREAM_ERROR,
+        apr_psprintf(pool, "status %d, \"%s\"", status, civic_sip_message(body, len, pool)));
 }
 
 /* The first half of SHA-256 over a key's public half, as people can compute it from the

@@ -56,7 +56,7 @@ my $mark = Civic::Log::mark();
 # stand side by side.
 sub leads_away {
     my $answer = shift;
-    my @found = grep { s/[\w-]{40,}//gr =~ /evil|:666\b/ } grep {defined}
+    my @found = grep { s/[\w-]{40,}//gr =~ /evil|(?<![\w-])666(?![\w-])/ } grep {defined}
         map({ $answer->header($_) } qw(Location Content-Location Refresh Link Set-Cookie Access-Control-Allow-Origin
         Content-Security-Policy)), $answer->body =~ /(?:href|action|src|data-[a-z-]+|value)="([^"]*)"/g;
     push @found, 'markup' if $answer->body =~ /<script>evil/;

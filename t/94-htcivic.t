@@ -65,12 +65,15 @@ my $behind = Civic::Liar->new(
 );
 $behind->tell('late');
 
-# One whose words are no text, and too many.
-my $garbled = Civic::Liar->new(
-    tls  => Civic::Liar::certificate($dir, 'garbled', names => 'DNS:localhost'),
-    lies => { words => sub { Civic::Liar::say($_[0], "HTTP/1.1 401 No\r\nContent-Length: 1006\r\nConnection: close\r\n\r\n\e[2J\n\xff" . 'x' x 1000); return } }
+# One whose words are no text, and too many; and one that tells us what we have sent.
+sub words { my $body = shift; return "HTTP/1.1 401 No\r\nContent-Length: " . length($body) . "\r\nConnection: close\r\n\r\n$body" }
+my $odd = Civic::Liar->new(
+    tls  => Civic::Liar::certificate($dir, 'odd', names => 'DNS:localhost'),
+    lies => {
+        garbled => sub { Civic::Liar::say($_[0], words('{"message":"\u001b[2J\n\u00ff' . 'x' x 1000 . '"}')); return },
+        echo    => sub { Civic::Liar::say($_[0], words('{"error":"Civic eyJhbGciOiJFUzI1NiJ9.x.y"} Civic eyJhbGciOiJFUzI1NiJ9.x.y')); return },
+    }
 );
-$garbled->tell('words');
 
 # what is different, what is said of it
 my @faults = (
@@ -89,7 +92,7 @@ my @faults = (
 );
 # a wrong key looks fine until the API is asked
 my @refused = ({ 'private-key' => "$keys/CO-BETA.key" }, { secret => "$keys/CO-BETA.secret" }, { id => 'CO-NOBODY' });
-plan tests => 5 + 2 * @faults + 2 * @refused + 43;
+plan tests => 5 + 2 * @faults + 2 * @refused + 44;
 
 # ---- all is well ----
 my ($status, $text) = htcivic(options(), '--try');
@@ -114,8 +117,12 @@ for my $how (@refused) {
     like("$status $text", qr/^1 .*FAULT  API: it does not accept this private key, secret, id or environment \(401\)\n +it says: \S.*\n1 fault\n\z/s, 'until it is tried, with the API\'s own words');
 }
 
-($status, $text) = htcivic(options(api => 'https://localhost:' . $garbled->port), '--try');
-like($text, qr/\n +it says: \.\[2J\.\.x{294}\n/, 'what is no text comes to no terminal');
+for my $row ([ garbled => qr/\?\[2J\?\?\?x{113}/, 'what is no text' ], [ echo => qr/no message/, 'nor what else it answers' ]) {
+    my ($lie, $said, $name) = @$row;
+    $odd->tell($lie);
+    ($status, $text) = htcivic(options(api => 'https://localhost:' . $odd->port), '--try');
+    like($text, qr/\n +it says: $said\n1 fault\n\z/, "$name comes to no terminal") or diag $text;
+}
 
 # ---- a configuration ----
 mkdir "$dir/conf";
